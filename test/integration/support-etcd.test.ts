@@ -1,0 +1,44 @@
+import { connect } from 'node:net';
+import { describe, expect, it } from 'vitest';
+import { EtcdProcess } from '../support/etcd.js';
+import { etcdBinaries } from '../support/etcd-binary.js';
+
+describe.each(etcdBinaries())('etcd $version as a child process', (binary) => {
+  it('answers health on its ports, keeps them over stop, kill and restart, and ends with close', async () => {
+    const etcd = await EtcdProcess.start({ binary, watchProgressNotifyIntervalMs: 100, quotaBytes: 64 << 20 });
+    try {
+      const { endpoint, pid } = etcd;
+      await etcd.restart();
+      expect(etcd.endpoint).toBe(endpoint);
+      expect(etcd.pid).not.toBe(pid);
+      await etcd.kill();
+      expect(etcd.running).toBe(false);
+      etcd.wipe();
+      etcd.launch();
+      await etcd.waitReady();
+      etcd.pause();
+      await expect(etcd.waitReady(300)).rejects.toThrow('not healthy');
+      etcd.resume();
+      await etcd.waitReady();
+      expect(etcd.logs()).toContain('etcd');
+    } finally {
+      await etcd.close();
+    }
+    expect(etcd.pid).toBeUndefined();
+  });
+
+  it('listens on a unix socket when asked to', async () => {
+    const etcd = await EtcdProcess.start({ binary, unixSocket: true });
+    try {
+      const socket = connect(etcd.socketPath);
+      await new Promise((resolve, reject) => socket.once('connect', resolve).once('error', reject));
+      socket.destroy();
+    } finally {
+      await etcd.close();
+    }
+  });
+
+  it('shows its log when it cannot start', async () => {
+    await expect(EtcdProcess.start({ binary, flags: ['--no-such-flag'] })).rejects.toThrow('no-such-flag');
+  });
+});
