@@ -159,7 +159,7 @@ class BlockReader {
   #at = 0;
 
   constructor(block: Uint8Array) {
-    this.#buffer = block.slice().buffer as ArrayBuffer; // slice() copies into a plain ArrayBuffer, offset 0
+    this.#buffer = new Uint8Array(block).buffer; // a Buffer's own slice() would share, unaligned
   }
 
   columns(segments: number, events: number, flags: number): Omit<EventColumns, 'segmentCount' | 'eventCount'> {
