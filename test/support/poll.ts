@@ -30,7 +30,7 @@ export async function eventually<T>(
       failure = error;
     }
     if (performance.now() >= deadline) {
-      throw failure ?? new Error(`${what} did not come true within ${String(timeoutMs)} ms`);
+      throw failure instanceof Error ? failure : new Error(`${what} did not come true within ${String(timeoutMs)} ms`);
     }
     await sleep(intervalMs);
   }
