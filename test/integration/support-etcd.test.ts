@@ -1,11 +1,10 @@
 import { connect } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { EtcdProcess } from '../support/etcd.js';
-import { etcdBinaries } from '../support/etcd-binary.js';
 
-describe.each(etcdBinaries())('etcd $version as a child process', (binary) => {
+describe('etcd as a child process', () => {
   it('answers health on its ports, keeps them over stop, kill and restart, and ends with close', async () => {
-    const etcd = await EtcdProcess.start({ binary, watchProgressNotifyIntervalMs: 100, quotaBytes: 64 << 20 });
+    const etcd = await EtcdProcess.start({ watchProgressNotifyIntervalMs: 100, quotaBytes: 64 << 20 });
     try {
       const { endpoint, pid } = etcd;
       await etcd.restart();
@@ -28,7 +27,7 @@ describe.each(etcdBinaries())('etcd $version as a child process', (binary) => {
   });
 
   it('listens on a unix socket when asked to', async () => {
-    const etcd = await EtcdProcess.start({ binary, unixSocket: true });
+    const etcd = await EtcdProcess.start({ unixSocket: true });
     try {
       const socket = connect(etcd.socketPath);
       await new Promise((resolve, reject) => socket.once('connect', resolve).once('error', reject));
@@ -39,6 +38,6 @@ describe.each(etcdBinaries())('etcd $version as a child process', (binary) => {
   });
 
   it('shows its log when it cannot start', async () => {
-    await expect(EtcdProcess.start({ binary, flags: ['--no-such-flag'] })).rejects.toThrow('no-such-flag');
+    await expect(EtcdProcess.start({ flags: ['--no-such-flag'] })).rejects.toThrow('no-such-flag');
   });
 });

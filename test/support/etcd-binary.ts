@@ -58,9 +58,3 @@ export function defaultEtcd(): EtcdBinary {
     throw new Error('no etcd found: put etcd and etcdctl on PATH or set ETCD_BIN to the etcd binary');
   return inspectEtcd(found.path);
 }
-
-/** Every binary that version-spanning tests run against: ETCD_BINS (paths joined by `:`), else the default one alone. */
-export function etcdBinaries(): EtcdBinary[] {
-  const listed = (process.env['ETCD_BINS'] ?? '').split(':').filter((path) => path !== '');
-  return listed.length === 0 ? [defaultEtcd()] : listed.map(inspectEtcd);
-}
