@@ -30,7 +30,7 @@ const buildInfo = join(dist, 'build.tsbuildinfo');
 // roots is shared by all of them.
 const pbjsOptions = [
   ...['-t', 'static-module', '-w', 'esm', '--root', 'etcd-vigil', '--force-long'],
-  ...['--no-verify', '--no-delimited', '--no-typeurl', '--no-service', '--no-beautify'],
+  ...['--no-verify', '--no-convert', '--no-delimited', '--no-typeurl', '--no-service', '--no-beautify'],
 ];
 
 /**
@@ -60,7 +60,7 @@ function filesIn(folder) {
 /** Writes src/main/generated/etcd.{js,d.ts}, unless they were made from the same protos, options and generator. */
 function generate() {
   const protos = filesIn(join(root, 'protos')).filter((name) => name.endsWith('.proto'));
-  if (protos.length === 0) return;
+  if (protos.length === 0) throw new Error('protos/ holds no .proto file: the clone is incomplete');
   const hash = createHash('sha256').update(JSON.stringify(pbjsOptions));
   for (const name of ['protobufjs', 'protobufjs-cli'])
     hash.update(readFileSync(require.resolve(`${name}/package.json`)));
@@ -74,7 +74,10 @@ function generate() {
   rmSync(generatedFolder, { recursive: true, force: true });
   mkdirSync(generatedFolder, { recursive: true });
   const inputs = protos.map((name) => join('protos', name));
-  run(require.resolve('protobufjs-cli/bin/pbjs'), [...pbjsOptions, '--dts', '-p', 'protos', '-o', code, ...inputs]);
+  const pbjs = require.resolve('protobufjs-cli/bin/pbjs');
+  // Twice: the declarations are made from the code's comments, which are half of what a process would have to read.
+  run(pbjs, [...pbjsOptions, '--dts', '-p', 'protos', '-o', code, ...inputs]);
+  run(pbjs, [...pbjsOptions, '--no-comments', '-p', 'protos', '-o', code, ...inputs]);
   const output = readFileSync(code, 'utf8');
   // Node's ESM loader does not complete file names, and protobufjs has no exports map that would: without the suffix the
   // package would build and then fail at its first import.
