@@ -1,0 +1,144 @@
+// Import directions (docs/architecture.md) and cycles, checked by `npm run deps:check`.
+//
+//   src/main -> src/wire <- src/workers        src/embedded -> src/wire
+//
+// main reaches the shard's code by URL only. Type-only imports count: a direction that only types break is broken too.
+
+/** Packages that may be imported from one place only: a rule for each. */
+const owners = {
+  piscina: '^src/main/shard-pool\\.ts$',
+  msgpackr: '^src/wire/event-batch\\.ts$',
+  '@grpc/grpc-js': '^src/(main/unary/|workers/transport/grpc-js-)',
+  commander: '^src/main/cli/',
+  'cli-progress': '^src/main/cli/',
+};
+
+// What is started or imported from outside, so that no import leads there.
+const entries = [
+  '^src/main/index\\.ts$',
+  '^src/main/cli/vigil\\.ts$',
+  '^src/main/relation/index\\.ts$',
+  '^src/embedded/index\\.ts$',
+  // Entry files of threads, loaded by URL.
+  '^src/workers/shard\\.ts$',
+  '^src/embedded/server-thread\\.ts$',
+];
+
+/** The pattern of a package's files, wherever it is installed. */
+const inPackage = (name) => `(^|/)node_modules/${name}/`;
+
+/** @type {import('dependency-cruiser').IConfiguration} */
+module.exports = {
+  forbidden: [
+    {
+      name: 'no-cycles',
+      severity: 'error',
+      comment: 'A cycle, also one of types, has no first file to read.',
+      from: {},
+      to: { circular: true },
+    },
+    {
+      name: 'no-orphans',
+      severity: 'error',
+      comment: 'A file that nothing imports and that imports nothing is dead.',
+      from: { orphan: true, pathNot: [...entries, '\\.d\\.ts$'] },
+      to: {},
+    },
+    {
+      name: 'no-unresolvable',
+      severity: 'error',
+      from: {},
+      to: { couldNotResolve: true },
+    },
+    {
+      name: 'only-declared-dependencies',
+      severity: 'error',
+      comment: 'What the package imports at run time is in "dependencies": a user has nothing else.',
+      from: { path: '^src' },
+      to: {
+        dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown', 'unknown', 'undetermined'],
+        // The declarations that pbjs writes name it; protobufjs brings it along, and no public type reaches them.
+        pathNot: inPackage('long'),
+      },
+    },
+    {
+      name: 'wire-is-a-leaf',
+      severity: 'error',
+      comment: 'Both sides import src/wire; it imports neither.',
+      from: { path: '^src/wire/' },
+      to: { path: '^src/', pathNot: '^src/wire/' },
+    },
+    {
+      name: 'wire-does-no-io',
+      severity: 'error',
+      comment: 'src/wire is pure: no files, sockets, threads or processes.',
+      // endpoint.ts asks net.isIP(), which opens nothing.
+      from: { path: '^src/wire/', pathNot: '^src/wire/endpoint\\.ts$' },
+      to: { path: '^(node:)?(fs|net|tls|http|https|http2|dns|dgram|child_process|worker_threads|cluster)(/|$)' },
+    },
+    {
+      name: 'workers-import-wire-only',
+      severity: 'error',
+      comment: 'A shard shares nothing with the main thread but the contract.',
+      from: { path: '^src/workers/' },
+      to: { path: '^src/', pathNot: '^src/(workers|wire)/' },
+    },
+    {
+      name: 'main-imports-wire-only',
+      severity: 'error',
+      comment: 'Shard code is reached by URL, never by import.',
+      from: { path: '^src/main/' },
+      to: { path: '^src/', pathNot: '^src/(main|wire)/' },
+    },
+    {
+      name: 'embedded-imports-wire-only',
+      severity: 'error',
+      from: { path: '^src/embedded/' },
+      to: { path: '^src/', pathNot: '^src/(embedded|wire)/' },
+    },
+    {
+      name: 'cli-uses-the-public-api',
+      severity: 'error',
+      comment: 'What the command needs, a user needs too.',
+      from: { path: '^src/main/cli/' },
+      to: {
+        pathNot: ['^src/main/cli/', '^src/main/index\\.ts$', inPackage('(commander|cli-progress|@types/cli-progress)')],
+        dependencyTypesNot: ['core'],
+      },
+    },
+    {
+      name: 'nothing-imports-cli-or-index',
+      severity: 'error',
+      comment: 'The library does not know its command, nor its own list of public names.',
+      from: { path: '^src/', pathNot: '^src/main/cli/' },
+      to: { path: '^src/main/(cli/|index\\.ts$)' },
+    },
+    {
+      name: 'relation-knows-no-shards',
+      severity: 'error',
+      comment: 'The relation layer yields connection options.',
+      from: { path: '^src/main/relation/' },
+      to: { path: '^src/main/(shard-|placement|watch/|lease/)' },
+    },
+    {
+      name: 'protobufjs-stays-out-of-hot-paths',
+      severity: 'error',
+      comment: 'Streams are decoded by hand; generated code is for the unary calls of the main thread.',
+      from: { path: '^src/', pathNot: '^src/main/' },
+      to: { path: inPackage('(protobufjs|long)') },
+    },
+    ...Object.entries(owners).map(([name, owner]) => ({
+      name: `${name.replace(/^@.*\//, '')}-has-one-owner`,
+      severity: 'error',
+      comment: `${name} is imported only by files that match ${owner}.`,
+      from: { path: '^src/', pathNot: owner },
+      to: { path: inPackage(`(@types/)?${name}`) },
+    })),
+  ],
+  options: {
+    doNotFollow: { path: ['node_modules', '^src/main/generated/'] },
+    tsConfig: { fileName: 'tsconfig.json' },
+    tsPreCompilationDeps: true,
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'types', 'node', 'default'] },
+  },
+};
