@@ -1,0 +1,19 @@
+/** A stream that could not be opened: it ends with its error, but not before `openStream` has returned. */
+import type { EtcdError } from '../../wire/errors.js';
+import type { GrpcStream, StreamHandlers } from './grpc-connection.js';
+
+export function refusedStream(handlers: StreamHandlers, error: EtcdError): GrpcStream {
+  let cancelled = false;
+  process.nextTick(() => {
+    if (!cancelled) handlers.onEnd(error);
+  });
+  const nothing = (): void => undefined;
+  return {
+    write: nothing,
+    pause: nothing,
+    resume: nothing,
+    cancel: () => {
+      cancelled = true;
+    },
+  };
+}
