@@ -87,14 +87,14 @@ export function streamContract(name: string, open: OpenConnection): void {
             ':status': 200,
             'content-type': 'application/grpc',
             'grpc-status': '5',
-            'grpc-message': 'no %E2%82%AC %zz',
+            'grpc-message': 'no %E2%82%AC 100%25',
           },
           { endStream: true },
         );
       });
       const error = recorded.ends[0];
       expect(error?.grpcStatus).toBe(5);
-      expect(error?.message).toContain('no € %zz');
+      expect(error?.message).toContain('no € 100%');
     });
 
     it('ends with undefined where the server ended OK', async () => {

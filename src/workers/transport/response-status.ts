@@ -95,7 +95,8 @@ export function decodeGrpcMessage(encoded: string): string {
   return new TextDecoder('utf-8', { ignoreBOM: true }).decode(Uint8Array.from(bytes));
 }
 
-function httpError(httpStatus: number | undefined, endpoint: string): EtcdError {
+/** The error of an answer whose HTTP status is not 200. */
+export function httpError(httpStatus: number | undefined, endpoint: string): EtcdError {
   const [grpcStatus, code, hint] = HTTP_STATUS.get(httpStatus ?? 0) ?? [
     2,
     'protocol-error',
