@@ -1,7 +1,8 @@
 /**
  * One real etcd server as a child process of the test: start, stop, kill, pause, restart on the same ports and data.
  * Owns its process, its folder (on tmpfs where there is one) and its log file. It ends with this process even when this
- * process is killed, as long as `setpriv` is on the machine; otherwise on a normal exit.
+ * process is killed, as long as `setpriv` is on the machine; otherwise on a normal exit. (The signal comes with the death of
+ * the thread that started it: start servers on a thread that outlives their use.)
  */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { accessSync, closeSync, constants, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
