@@ -142,6 +142,14 @@ export function isTokenError(error: EtcdError | string): boolean {
   return TOKEN_TEXTS.some((text) => error.endsWith(text));
 }
 
+/**
+ * Whether the member refused because it is a learner, which serves next to nothing: the call was not run, and another member
+ * may take it.
+ */
+export function isLearnerRefusal(error: EtcdError): boolean {
+  return error.grpcStatus === GrpcStatus.FAILED_PRECONDITION && error.message.includes('rpc not supported for learner');
+}
+
 function build(known: KnownText, status: number | undefined, text: string, context: ServerErrorContext): EtcdError {
   const outcome = context.outcome ?? known.outcome;
   const words = text === '' ? `gRPC status ${String(status ?? GrpcStatus.UNKNOWN)} without a message` : text;

@@ -1,0 +1,28 @@
+/**
+ * The bytes of a key or a value, with the usual ways to read them. Main thread; pure.
+ */
+
+/**
+ * Bytes of a key or value: a `Uint8Array` that can read itself as text or JSON. It may be a view on a larger block that others
+ * share: treat it as read-only, and copy it (`new Uint8Array(bytes)`) to keep it for long or to hand it to a worker.
+ */
+export class Bytes extends Uint8Array<ArrayBufferLike> {
+  /** The bytes as UTF-8 text. Bytes that are not UTF-8 become U+FFFD: compare keys as bytes where they may be binary. */
+  string(): string {
+    return Buffer.from(this.buffer, this.byteOffset, this.byteLength).toString('utf8');
+  }
+
+  /**
+   * The bytes as JSON text, parsed. `T` is the caller's claim; nothing checks it.
+   *
+   * @throws SyntaxError where the bytes are not JSON.
+   */
+  json<T = unknown>(): T {
+    return JSON.parse(this.string()) as T; // what is stored is known to the caller only
+  }
+
+  /** A view on the bytes of another array. */
+  static view(bytes: Uint8Array): Bytes {
+    return new Bytes(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+}

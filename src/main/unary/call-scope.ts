@@ -1,0 +1,169 @@
+/**
+ * The life of one unary call across all its attempts: its time limit, the caller's signal, the client's close, and what is
+ * known of the request's fate. Main thread. Knows nothing of endpoints or gRPC.
+ */
+import { EtcdError, type EtcdErrorInit, type Outcome } from '../../wire/errors.js';
+
+/** The longest time limit that a timer can keep. */
+export const MAX_TIMEOUT_MS = 2_147_483_647;
+
+/** What every call takes. */
+export interface CallOptions {
+  /** Ends the call at once with code `aborted`; the signal's reason is the cause. */
+  readonly signal?: AbortSignal | undefined;
+  /** Limit for the whole call with all its attempts, in milliseconds. Default: the engine's `requestTimeoutMs`. */
+  readonly timeoutMs?: number | undefined;
+}
+
+type Ending = 'timeout' | 'aborted' | 'closed';
+
+export class CallScope {
+  /** On the clock of `performance.now()`. */
+  readonly deadlineMs: number;
+  readonly timeoutMs: number;
+  /** The request's fate so far; set by each attempt. */
+  outcome: Outcome = 'not-sent';
+  /** The member that an attempt is waiting for. */
+  waitingFor: string | undefined;
+  /** Why the last attempt failed, told if nothing better comes before the time is up. */
+  lastFailure: EtcdError | undefined;
+  readonly #timer: NodeJS.Timeout;
+  readonly #signal: AbortSignal | undefined;
+  readonly #open: Set<CallScope>;
+  readonly #onAbort = (): void => this.end('aborted');
+  #ending: Ending | undefined;
+  #listener: (() => void) | undefined;
+
+  /** @param open the calls of the client; the scope is in it until {@link dispose}. */
+  constructor(options: CallOptions, defaultTimeoutMs: number, open: Set<CallScope>) {
+    this.timeoutMs = checkedTimeoutMs(options.timeoutMs) ?? defaultTimeoutMs;
+    this.#signal = checkedSignal(options.signal);
+    this.deadlineMs = performance.now() + this.timeoutMs;
+    this.#open = open;
+    open.add(this);
+    this.#timer = setTimeout(() => this.end('timeout'), this.timeoutMs);
+    if (this.#signal?.aborted === true) this.#ending = 'aborted';
+    else this.#signal?.addEventListener('abort', this.#onAbort, { once: true });
+  }
+
+  get remainingMs(): number {
+    return Math.max(0, this.deadlineMs - performance.now());
+  }
+
+  /** Ends the call from outside; only the first ending counts. */
+  end(ending: Ending): void {
+    if (this.#ending !== undefined) return;
+    this.#ending = ending;
+    this.#listener?.();
+  }
+
+  /** Throws when the call has ended. */
+  check(): void {
+    if (this.#ending !== undefined) throw this.#error(this.#ending);
+  }
+
+  /**
+   * Waits for one thing, or for the end of the call, whichever is first. One at a time.
+   *
+   * @param start begins it and returns how to stop it, which is called when the call ends first.
+   */
+  race<T>(start: (resolve: (value: T) => void, reject: (error: Error) => void) => () => void): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      if (this.#ending !== undefined) {
+        reject(this.#error(this.#ending));
+        return;
+      }
+      const settle = (): boolean => {
+        const isFirst = this.#listener === onEnd;
+        if (isFirst) this.#listener = undefined;
+        return isFirst;
+      };
+      const onEnd = (): void => {
+        if (!settle()) return;
+        reject(this.#error(this.#ending ?? 'closed'));
+        stop();
+      };
+      this.#listener = onEnd;
+      const stop = start(
+        (value) => {
+          if (settle()) resolve(value);
+        },
+        (error) => {
+          if (settle()) reject(error);
+        },
+      );
+    });
+  }
+
+  /** Waits so long, or until the call ends. */
+  pause(delayMs: number): Promise<undefined> {
+    return this.race<undefined>((resolve) => {
+      const timer = setTimeout(() => resolve(undefined), delayMs);
+      return () => clearTimeout(timer);
+    });
+  }
+
+  /** To be called once, when the call is over. */
+  dispose(): void {
+    clearTimeout(this.#timer);
+    this.#signal?.removeEventListener('abort', this.#onAbort);
+    this.#open.delete(this);
+  }
+
+  #error(ending: Ending): EtcdError {
+    const init: Omit<EtcdErrorInit, 'code'> = { outcome: this.outcome, endpoint: this.waitingFor };
+    switch (ending) {
+      case 'aborted':
+        return new EtcdError("the call was aborted by the caller's signal", {
+          ...init,
+          code: 'aborted',
+          cause: this.#signal?.reason,
+        });
+      case 'closed':
+        return new EtcdError('the connection was closed while the call ran', { ...init, code: 'closed' });
+      case 'timeout':
+        return this.timeoutError();
+      default:
+        return ending satisfies never;
+    }
+  }
+
+  /** What to tell when the time is up: an attempt that got no answer, or why no attempt got that far. */
+  timeoutError(): EtcdError {
+    const limit = `${String(this.timeoutMs)} ms (option timeoutMs)`;
+    const failure = this.lastFailure;
+    const init = { outcome: this.outcome, cause: failure };
+    const retryable = this.outcome !== 'unknown';
+    if (this.waitingFor !== undefined || failure === undefined) {
+      const who = this.waitingFor ?? 'no member';
+      const what = this.waitingFor === undefined ? 'could be reached' : 'gave no answer';
+      return new EtcdError(`${who} ${what} within ${limit}`, {
+        ...init,
+        retryable,
+        code: 'timeout',
+        endpoint: this.waitingFor,
+      });
+    }
+    return new EtcdError(`no member served the call within ${limit}; the last one said: ${failure.message}`, {
+      ...init,
+      retryable: retryable && failure.retryable,
+      code: failure.code,
+      grpcStatus: failure.grpcStatus,
+      endpoint: failure.endpoint,
+    });
+  }
+}
+
+function checkedTimeoutMs(timeoutMs: unknown): number | undefined {
+  if (timeoutMs === undefined) return undefined;
+  if (typeof timeoutMs === 'number' && timeoutMs >= 1 && timeoutMs <= MAX_TIMEOUT_MS) return timeoutMs;
+  throw new EtcdError(`timeoutMs must be a number of milliseconds from 1 to ${String(MAX_TIMEOUT_MS)}`, {
+    code: 'invalid-argument',
+    outcome: 'not-sent',
+  });
+}
+
+function checkedSignal(signal: unknown): AbortSignal | undefined {
+  if (signal === undefined || signal instanceof AbortSignal) return signal;
+  throw new EtcdError('signal must be an AbortSignal', { code: 'invalid-argument', outcome: 'not-sent' });
+}

@@ -1,0 +1,116 @@
+/**
+ * The connection for unary calls to one member: one grpc-js client, made when it is first needed, with a subchannel pool of
+ * its own so that nothing is shared with streams or other engines. Main thread. Does not retry or choose members.
+ */
+import { Client, connectivityState, credentials, type ChannelCredentials, type ChannelOptions } from '@grpc/grpc-js';
+import type { ConnectionSettings, Endpoint, TlsMaterial } from '../../wire/connection-settings.js';
+import { EtcdError } from '../../wire/errors.js';
+
+/** grpc-js's own reconnecting, also while no call waits. */
+const RECONNECT_INITIAL_MS = 100;
+const RECONNECT_MAX_MS = 2_000;
+
+export class MemberChannel {
+  readonly endpoint: Endpoint;
+  readonly #settings: ConnectionSettings;
+  #client: Client | undefined;
+  #isClosed = false;
+
+  constructor(endpoint: Endpoint, settings: ConnectionSettings) {
+    this.endpoint = endpoint;
+    this.#settings = settings;
+  }
+
+  /** The client, connecting from now on. Throws `invalid-argument` for TLS material that cannot be read. */
+  get client(): Client {
+    if (this.#isClosed) throw new EtcdError('the connection is closed', { code: 'closed' });
+    this.#client ??= new Client(
+      target(this.endpoint),
+      channelCredentials(this.endpoint, this.#settings.tls),
+      options(this.endpoint, this.#settings),
+    );
+    return this.#client;
+  }
+
+  /** Whether a connection has been asked for. */
+  get isStarted(): boolean {
+    return this.#client !== undefined;
+  }
+
+  /** Where the connection is; starts connecting where it is not. */
+  connect(): 'ready' | 'failing' | 'connecting' {
+    switch (this.client.getChannel().getConnectivityState(true)) {
+      case connectivityState.READY:
+        return 'ready';
+      case connectivityState.TRANSIENT_FAILURE:
+      case connectivityState.SHUTDOWN:
+        return 'failing';
+      default:
+        return 'connecting';
+    }
+  }
+
+  /** Calls once when the connection's state has changed from what it is now, or after so long. */
+  onChange(limitMs: number, callback: () => void): void {
+    const channel = this.client.getChannel();
+    // With a date in the past grpc-js calls back at once, which is a change as good as any.
+    channel.watchConnectivityState(channel.getConnectivityState(false), Date.now() + limitMs, callback);
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#client?.close();
+  }
+}
+
+function target(endpoint: Endpoint): string {
+  if (endpoint.kind === 'unix')
+    return endpoint.path.startsWith('/') ? `unix://${endpoint.path}` : `unix:${endpoint.path}`;
+  const host = endpoint.host.includes(':') ? `[${endpoint.host}]` : endpoint.host;
+  return `dns:///${host}:${String(endpoint.port)}`;
+}
+
+function options(endpoint: Endpoint, settings: ConnectionSettings): ChannelOptions {
+  const serverName = endpoint.tls ? settings.tls?.serverName : undefined;
+  return {
+    // A range may be of any size; the default of 4 MiB would end such calls (and, in peers, all later ones).
+    'grpc.max_receive_message_length': -1,
+    'grpc.max_send_message_length': -1,
+    // Pings go out only while calls are open: etcd closes connections that ping without.
+    'grpc.keepalive_time_ms': settings.pingIntervalMs,
+    'grpc.keepalive_timeout_ms': settings.pingTimeoutMs,
+    'grpc.keepalive_permit_without_calls': 0,
+    'grpc.initial_reconnect_backoff_ms': RECONNECT_INITIAL_MS,
+    'grpc.max_reconnect_backoff_ms': RECONNECT_MAX_MS,
+    'grpc.use_local_subchannel_pool': 1,
+    'grpc.enable_channelz': 0,
+    'grpc.service_config_disable_resolution': 1,
+    // Proxies of the environment belong to the transport that was chosen for them; node:http2 knows none.
+    'grpc.enable_http_proxy': settings.transport === 'grpc-js' ? 1 : 0,
+    'grpc-node.flow_control_window': settings.streamWindowBytes,
+    ...(serverName === undefined
+      ? {}
+      : { 'grpc.ssl_target_name_override': serverName, 'grpc.default_authority': serverName }),
+  };
+}
+
+function channelCredentials(endpoint: Endpoint, tls: TlsMaterial | undefined): ChannelCredentials {
+  if (!endpoint.tls) return credentials.createInsecure();
+  const bytes = (pem: string | undefined): Buffer | null => (pem === undefined ? null : Buffer.from(pem));
+  const verify =
+    tls?.insecureSkipVerify === true ? { rejectUnauthorized: false, checkServerIdentity: () => undefined } : {};
+  try {
+    return credentials.createSsl(bytes(tls?.ca), bytes(tls?.key), bytes(tls?.cert), verify);
+  } catch (error) {
+    // OpenSSL names the routine that failed, never the material.
+    throw new EtcdError(
+      'the option tls holds a certificate or key that cannot be read: give PEM, and cert and key together',
+      {
+        code: 'invalid-argument',
+        outcome: 'not-sent',
+        endpoint: endpoint.text,
+        cause: error,
+      },
+    );
+  }
+}

@@ -1,0 +1,134 @@
+/**
+ * One attempt of a unary call on one member: sends bytes, gives bytes back, and says of every failure what became of the
+ * request. Main thread; the only file that knows grpc-js's own words. Does not retry.
+ */
+import { Metadata, type ServiceError } from '@grpc/grpc-js';
+import { EtcdError, type EtcdErrorInit } from '../../wire/errors.js';
+import { GrpcStatus, serverError, type ServerErrorContext } from '../../wire/server-errors.js';
+import type { CallScope } from './call-scope.js';
+import type { MemberChannel } from './member-channel.js';
+
+export interface Attempt {
+  readonly path: string;
+  readonly request: Uint8Array;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly readOnly: boolean;
+  readonly leaseId?: bigint | undefined;
+}
+
+/** Sends one request and waits for its answer or the end of the call. Rejects with an {@link EtcdError}. */
+export async function attemptCall(channel: MemberChannel, attempt: Attempt, scope: CallScope): Promise<Uint8Array> {
+  const client = channel.client;
+  const metadata = toMetadata(attempt.headers);
+  const endpoint = channel.endpoint.text;
+  scope.check();
+  scope.outcome = 'unknown';
+  scope.waitingFor = endpoint;
+  try {
+    return await scope.race<Uint8Array>((resolve, reject) => {
+      const call = client.makeUnaryRequest<Uint8Array, Uint8Array>(
+        attempt.path,
+        asBuffer,
+        (bytes) => bytes,
+        attempt.request,
+        metadata,
+        // The server gives up at this time too; ours is kept by the scope.
+        { deadline: Date.now() + scope.remainingMs },
+        (error, answer) => {
+          if (error === null && answer !== undefined) resolve(answer);
+          else reject(failure(error, endpoint, attempt));
+        },
+      );
+      return () => call.cancel();
+    });
+  } catch (error) {
+    if (error instanceof EtcdError && error.outcome !== undefined) scope.outcome = error.outcome;
+    throw error;
+  } finally {
+    scope.waitingFor = undefined;
+  }
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+function toMetadata(headers: Readonly<Record<string, string>>): Metadata {
+  const metadata = new Metadata();
+  for (const [name, value] of Object.entries(headers)) {
+    try {
+      metadata.set(name, value);
+    } catch {
+      // grpc-js's message would repeat the value, which may be a token.
+      throw new EtcdError(`the header '${name}' has characters that HTTP/2 cannot carry`, {
+        code: 'invalid-argument',
+        outcome: 'not-sent',
+      });
+    }
+  }
+  return metadata;
+}
+
+/** What the words of grpc-js itself mean; all others are the server's. */
+function failure(error: ServiceError | null, endpoint: string, attempt: Attempt): EtcdError {
+  const status: number = error?.code ?? GrpcStatus.UNKNOWN;
+  const text = error?.details ?? '';
+  const init: Omit<EtcdErrorInit, 'code'> = { grpcStatus: status, endpoint, cause: error ?? undefined };
+
+  const unconnected =
+    /^(?:No connection established\. Last error: |Name resolution failed)(.*?)(?:\. Resolution note: .*)?$/su.exec(
+      text,
+    );
+  if (unconnected !== null && status === GrpcStatus.UNAVAILABLE) {
+    return new EtcdError(`cannot connect to ${endpoint}: ${withoutErrorName(unconnected[1] ?? text)}`, {
+      ...init,
+      code: 'unavailable',
+      outcome: 'not-sent',
+      retryable: true,
+    });
+  }
+  if (text === 'Stream refused by server' && status === GrpcStatus.UNAVAILABLE) {
+    // RFC 9113, 8.7: the stream closed before any processing.
+    return new EtcdError(`${endpoint} refused the stream`, {
+      ...init,
+      code: 'unavailable',
+      outcome: 'refused',
+      retryable: true,
+    });
+  }
+  if (text.startsWith('Received RST_STREAM') || (status === GrpcStatus.CANCELLED && text === 'Call cancelled')) {
+    const retryable = attempt.readOnly;
+    return new EtcdError(`${endpoint} broke the call off: ${text}`, {
+      ...init,
+      code: 'unavailable',
+      outcome: 'unknown',
+      retryable,
+    });
+  }
+  if (text.startsWith('Received HTTP status code') && status !== GrpcStatus.UNAVAILABLE) {
+    return new EtcdError(`${endpoint} does not speak gRPC: ${text}`, {
+      ...init,
+      code: 'protocol-error',
+      outcome: 'unknown',
+    });
+  }
+  if (text === 'No message received') {
+    return new EtcdError(`${endpoint} answered without a message`, {
+      ...init,
+      code: 'malformed-response',
+      outcome: 'unknown',
+    });
+  }
+  const context: ServerErrorContext = {
+    endpoint,
+    leaseId: attempt.leaseId,
+    readOnly: attempt.readOnly,
+    requestBytes: attempt.request.byteLength,
+    cause: error ?? undefined,
+  };
+  return serverError(status, text, context);
+}
+
+function withoutErrorName(text: string): string {
+  return text.replace(/^(?:Error: )+/u, '').trim() || 'no reason was given';
+}
