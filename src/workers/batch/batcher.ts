@@ -1,0 +1,126 @@
+/**
+ * When a shard's batch leaves: at once when the shard was idle (latency), by size or after a few ms when it is busy
+ * (throughput), and not at all while main has not taken the last ones off the port (credit). Owns the writer and the
+ * flush timer; reports go out through `post`, so that a batch and what is said about its watches keep their order.
+ */
+import type { ShardLimits, ShardReport } from '../../wire/contract.js';
+import { BatchWriter } from './batch-writer.js';
+
+export interface BatcherOptions {
+  readonly limits: ShardLimits;
+  readonly post: (report: ShardReport, transfer: readonly ArrayBuffer[]) => void;
+  /** Monotonic, in ms. */
+  readonly now: () => number;
+  /** The credit is used up: stop reading from watch streams. */
+  readonly onStall: () => void;
+  /** There is credit again. */
+  readonly onResume: () => void;
+}
+
+export class Batcher {
+  readonly writer: BatchWriter = new BatchWriter();
+  readonly #options: BatcherOptions;
+  #lastFlush = -Infinity;
+  #scheduled: NodeJS.Immediate | NodeJS.Timeout | undefined;
+  #createdWatches: number[] = [];
+  #createdRevisions: number[] = [];
+  #uncredited = 0;
+  #stalled = false;
+  #events = 0;
+  #batches = 0;
+  #bytes = 0;
+
+  constructor(options: BatcherOptions) {
+    this.#options = options;
+  }
+
+  get stalled(): boolean {
+    return this.#stalled;
+  }
+
+  get totals(): {
+    readonly events: number;
+    readonly batches: number;
+    readonly bytes: number;
+    readonly uncredited: number;
+  } {
+    return { events: this.#events, batches: this.#batches, bytes: this.#bytes, uncredited: this.#uncredited };
+  }
+
+  /** Something was appended to the writer: send it now, or see to it that it will be sent. */
+  appended(): void {
+    if (this.#stalled) return;
+    const { limits, now } = this.#options;
+    const { writer } = this;
+    if (writer.bytes >= limits.flushBytes || writer.eventCount >= limits.flushEvents) {
+      this.#flushWithinCredit();
+    } else if (this.#scheduled === undefined) {
+      const waitMs = this.#lastFlush + limits.flushIntervalMs - now();
+      // An immediate runs after all sockets that are readable in this turn were read: what arrived together leaves together.
+      this.#scheduled = waitMs <= 0 ? setImmediate(this.#onTurn) : setTimeout(this.#onTurn, Math.ceil(waitMs));
+    }
+  }
+
+  /** Tells main that a watch was created; leaves with the next flush, before any batch. */
+  created(watch: number, startRevision: number): void {
+    this.#createdWatches.push(watch);
+    this.#createdRevisions.push(startRevision);
+    this.appended();
+  }
+
+  /** Sends a report that must come after everything appended so far, credit or not. */
+  postInOrder(report: ShardReport): void {
+    this.#flush();
+    this.#options.post(report, []);
+  }
+
+  credit(bytes: number): void {
+    this.#uncredited = Math.max(0, this.#uncredited - bytes);
+    if (!this.#stalled || this.#uncredited >= this.#options.limits.creditBytes) return;
+    this.#stalled = false;
+    this.#flushWithinCredit();
+    if (!this.stalled) this.#options.onResume();
+  }
+
+  /** Sends what is left and stops the timer. */
+  close(): void {
+    this.#flush();
+  }
+
+  readonly #onTurn = (): void => {
+    this.#scheduled = undefined;
+    this.#flushWithinCredit();
+  };
+
+  #flushWithinCredit(): void {
+    if (this.#stalled) return;
+    this.#flush();
+    if (this.#uncredited < this.#options.limits.creditBytes) return;
+    this.#stalled = true;
+    this.#options.onStall();
+  }
+
+  #flush(): void {
+    if (this.#scheduled !== undefined) {
+      // Node clears either kind with either function only for timeouts; an immediate that finds nothing to do is cheap.
+      clearTimeout(this.#scheduled as NodeJS.Timeout);
+      clearImmediate(this.#scheduled as NodeJS.Immediate);
+      this.#scheduled = undefined;
+    }
+    if (this.#createdWatches.length > 0) {
+      const watches = this.#createdWatches;
+      const startRevisions = this.#createdRevisions;
+      this.#createdWatches = [];
+      this.#createdRevisions = [];
+      this.#options.post({ kind: 'watch-created', watches, startRevisions }, []);
+    }
+    if (this.writer.empty) return;
+    this.#events += this.writer.eventCount;
+    const bytes = this.writer.seal();
+    this.#batches += 1;
+    this.#bytes += bytes.length;
+    this.#uncredited += bytes.length;
+    this.#lastFlush = this.#options.now();
+    this.#options.post({ kind: 'batch', bytes }, [bytes.buffer as ArrayBuffer]); // the writer's heaps are plain ArrayBuffers
+  }
+}

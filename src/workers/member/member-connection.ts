@@ -1,0 +1,81 @@
+/**
+ * Reaches one member for watching: connects, asks its status, and makes sure that its store is not an older one than was
+ * seen before. The caller rotates through the endpoints and waits between attempts; this tries one member once.
+ */
+import type { Endpoint } from '../../wire/connection-settings.js';
+import { EtcdError } from '../../wire/errors.js';
+import type { ShardContext } from '../shard-context.js';
+import type { ConnectionHandlers, GrpcConnection } from '../transport/grpc-connection.js';
+import { linearizableHeader, memberStatus, refusesStatus } from './member-status.js';
+import type { MemberStatus } from './member-status.js';
+import type { StoreGuard } from './store-guard.js';
+
+/** A member that answered. */
+export interface ReachedMember {
+  readonly connection: GrpcConnection;
+  readonly version: string;
+  /** The store is not the one seen before: whatever was watched has ended with it. */
+  readonly storeReset: boolean;
+}
+
+export interface ReachOptions {
+  readonly context: ShardContext;
+  readonly endpoint: Endpoint;
+  readonly guard: StoreGuard;
+  /** A key that this user may read, for a linearizable read where one is needed. */
+  readonly probeKey: Uint8Array;
+  readonly handlers: ConnectionHandlers;
+  /** Told at once, so that an attempt can be given up by closing it. */
+  readonly opened: (connection: GrpcConnection) => void;
+}
+
+/** Rejects with a coded error, its connection closed, where the member cannot be used now. */
+export async function reachMember(options: ReachOptions): Promise<ReachedMember> {
+  const { context, endpoint } = options;
+  const connection = context.openConnection(endpoint, context.settings, options.handlers);
+  options.opened(connection);
+  try {
+    await connection.ready();
+    const status = await statusOrHeader(connection, options);
+    if (status.isLearner) {
+      throw new EtcdError(`${endpoint.text} is a learner, which serves no watches`, {
+        code: 'unavailable',
+        endpoint: endpoint.text,
+        retryable: true,
+      });
+    }
+    const storeReset = await checkStore(connection, status, options);
+    return { connection, version: status.version, storeReset };
+  } catch (error) {
+    connection.close();
+    throw error;
+  }
+}
+
+async function statusOrHeader(connection: GrpcConnection, options: ReachOptions): Promise<MemberStatus> {
+  const { context } = options;
+  const timeoutMs = context.settings.connectTimeoutMs;
+  try {
+    return await memberStatus(connection, timeoutMs, context.metadata());
+  } catch (error) {
+    if (!refusesStatus(error)) throw error;
+    const header = await linearizableHeader(connection, options.probeKey, timeoutMs, context.metadata());
+    return { header, version: '', leaderId: 0n, isLearner: false };
+  }
+}
+
+async function checkStore(connection: GrpcConnection, status: MemberStatus, options: ReachOptions): Promise<boolean> {
+  const { guard, context, probeKey } = options;
+  let header = status.header;
+  let verdict = guard.judgeMember(header);
+  if (verdict === 'suspicious') {
+    header = await linearizableHeader(connection, probeKey, context.settings.connectTimeoutMs, context.metadata());
+    verdict = guard.judgeQuorum(header);
+  }
+  if (verdict === 'reset') {
+    guard.restart(header);
+    return true;
+  }
+  guard.note(header);
+  return false;
+}

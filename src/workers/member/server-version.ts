@@ -1,0 +1,19 @@
+/** What can be expected of a server by its version. Pure. */
+
+/**
+ * Whether an answer to a progress request may move resume revisions: before 3.4.25 and 3.5.8 it could overtake events that
+ * were still on their way.
+ */
+export function trustsRequestedProgress(version: string): boolean {
+  const [major, minor, patch] = parse(version);
+  if (major !== 3) return major > 3;
+  if (minor === 4) return patch >= 25;
+  if (minor === 5) return patch >= 8;
+  return minor > 5;
+}
+
+/** `3.5.16` and `3.6.0-rc.1` alike; anything else counts as 0.0.0. */
+function parse(version: string): [major: number, minor: number, patch: number] {
+  const match = /^(\d+)\.(\d+)\.(\d+)/u.exec(version);
+  return match === null ? [0, 0, 0] : [Number(match[1]), Number(match[2]), Number(match[3])];
+}

@@ -1,0 +1,19 @@
+/** What every part of a shard shares: where to report, how to connect, the clock. Made once by the command loop. */
+import type { ShardReport, ShardStatus } from '../wire/contract.js';
+import type { ConnectionSettings } from '../wire/connection-settings.js';
+import type { Metadata, OpenConnection } from './transport/grpc-connection.js';
+
+export interface ShardContext {
+  readonly shard: number;
+  /** The newest settings; new connections use them. */
+  settings: ConnectionSettings;
+  readonly openConnection: OpenConnection;
+  /** Headers of every call, such as the token. */
+  readonly metadata: () => Metadata;
+  /** Monotonic, in ms. */
+  readonly now: () => number;
+  /** From 0 up to 1, for jitter. */
+  readonly random: () => number;
+  readonly report: (report: ShardReport) => void;
+  readonly status: (status: ShardStatus) => void;
+}

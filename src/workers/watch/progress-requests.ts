@@ -1,0 +1,105 @@
+/**
+ * `watcher.progress()` on the shard's side: asks on the watch's stream until the server answers or the time is up, because
+ * etcd ignores a request silently while any watch of that stream is behind.
+ */
+import type { ShardReport } from '../../wire/contract.js';
+import { EtcdError, errorToPlain } from '../../wire/errors.js';
+import type { WatchEntry } from './watch-entry.js';
+import type { WatchStream } from './watch-stream.js';
+
+const RETRY_MS = 1000;
+
+interface Pending {
+  readonly requestId: number;
+  readonly entry: WatchEntry;
+  readonly retry: NodeJS.Timeout;
+  readonly deadline: NodeJS.Timeout;
+}
+
+export interface ProgressRequestsOptions {
+  /** Sends behind everything that was delivered before. */
+  readonly postInOrder: (report: ShardReport) => void;
+  /** Asks once, if the watch is on a stream that can be asked; the error says that asking is no use. */
+  readonly ask: (entry: WatchEntry) => EtcdError | undefined;
+}
+
+export class ProgressRequests {
+  readonly #options: ProgressRequestsOptions;
+  readonly #pending = new Set<Pending>();
+
+  constructor(options: ProgressRequestsOptions) {
+    this.#options = options;
+  }
+
+  start(requestId: number, entry: WatchEntry, timeoutMs: number): void {
+    const pending: Pending = {
+      requestId,
+      entry,
+      retry: setInterval(() => {
+        this.#ask(pending);
+      }, RETRY_MS),
+      deadline: setTimeout(() => {
+        this.#finish(pending, 0, timedOut(timeoutMs));
+      }, timeoutMs),
+    };
+    this.#pending.add(pending);
+    this.#ask(pending);
+  }
+
+  /** Refuses a request for a watch that is not there. */
+  refuse(requestId: number, error: EtcdError): void {
+    this.#options.postInOrder({ kind: 'progress', requestId, revision: 0, error: errorToPlain(error) });
+  }
+
+  /** Every watch of a stream has come to `revision`. */
+  streamReached(stream: WatchStream, revision: number): void {
+    for (const pending of this.#pending) {
+      const { state } = pending.entry;
+      if (state.at === 'active' && state.on.stream === stream) this.#finish(pending, revision, undefined);
+    }
+  }
+
+  watchReached(entry: WatchEntry, revision: number): void {
+    if (this.#pending.size === 0) return;
+    for (const pending of this.#pending) if (pending.entry === entry) this.#finish(pending, revision, undefined);
+  }
+
+  watchEnded(entry: WatchEntry): void {
+    if (this.#pending.size === 0) return;
+    const error = new EtcdError('the watch ended before it could tell its progress', { code: 'closed' });
+    for (const pending of this.#pending) if (pending.entry === entry) this.#finish(pending, 0, error);
+  }
+
+  close(): void {
+    for (const { retry, deadline } of this.#pending) {
+      clearInterval(retry);
+      clearTimeout(deadline);
+    }
+    this.#pending.clear();
+  }
+
+  #ask(pending: Pending): void {
+    const error = this.#options.ask(pending.entry);
+    if (error !== undefined) this.#finish(pending, 0, error);
+  }
+
+  #finish(pending: Pending, revision: number, error: EtcdError | undefined): void {
+    if (!this.#pending.delete(pending)) return;
+    clearInterval(pending.retry);
+    clearTimeout(pending.deadline);
+    this.#options.postInOrder({
+      kind: 'progress',
+      requestId: pending.requestId,
+      revision,
+      error: error && errorToPlain(error),
+    });
+  }
+}
+
+function timedOut(timeoutMs: number): EtcdError {
+  return new EtcdError(
+    `the server did not tell the progress of this watch within timeoutMs (${String(timeoutMs)}); ` +
+      'etcd ignores the question while a watch of the same stream is behind',
+    { code: 'timeout', retryable: true },
+  );
+}

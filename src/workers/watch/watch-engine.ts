@@ -1,0 +1,286 @@
+/**
+ * All watches of a shard: takes the commands about them, puts each on a stream, and ends it exactly once. The parts that
+ * decide or do one thing stand beside it: placing in watch-placement, streams in watch-stream and watch-lane, what streams
+ * answer in watch-events, moving between streams in hand-over, delivering in watch-delivery.
+ */
+import type { ShardLimits, WatchNumber, WatchSpec } from '../../wire/contract.js';
+import { EtcdError, errorToPlain } from '../../wire/errors.js';
+import type { Batcher } from '../batch/batcher.js';
+import type { StoreGuard } from '../member/store-guard.js';
+import type { ShardContext } from '../shard-context.js';
+import { HandOver } from './hand-over.js';
+import { ProgressRequests } from './progress-requests.js';
+import { WaitingWatches } from './waiting-watches.js';
+import { WatchDelivery } from './watch-delivery.js';
+import { WatchEntry } from './watch-entry.js';
+import { WatchEvents } from './watch-events.js';
+import { WatchLane } from './watch-lane.js';
+import { WatchLanes } from './watch-lanes.js';
+import type { WatchLaneName } from './watch-lanes.js';
+import { chooseLane, LAGGED_REPLAYS } from './watch-placement.js';
+import type { WatchStream } from './watch-stream.js';
+
+/** How often idle watches of a live stream are brought forward, so that their resume revision is not compacted away. */
+const PROGRESS_MS = 60_000;
+
+export interface WatchEngineOptions {
+  readonly context: ShardContext;
+  readonly guard: StoreGuard;
+  readonly batcher: Batcher;
+  readonly limits: ShardLimits;
+  readonly firstEndpoint: number;
+}
+
+/** Where the watches of a shard are, for stats. */
+export interface WatchCounts {
+  readonly waiting: number;
+  readonly live: number;
+  readonly catchUp: number;
+  readonly detached: number;
+  readonly assemblyBytes: number;
+}
+
+export class WatchEngine {
+  readonly lanes: WatchLanes;
+  readonly #options: WatchEngineOptions;
+  readonly #entries = new Map<WatchNumber, WatchEntry>();
+  readonly #waiting = new WaitingWatches();
+  /** Lagged consumers' watches that are being replayed. */
+  readonly #laggedReplays = new Set<WatchEntry>();
+  readonly #progress: ProgressRequests;
+  readonly #handOver: HandOver;
+  readonly #events: WatchEvents;
+  #lastId = 0;
+  #progressTimer: NodeJS.Timeout | undefined;
+
+  constructor(options: WatchEngineOptions) {
+    this.#options = options;
+    const { batcher, context, guard, limits } = options;
+    this.#progress = new ProgressRequests({
+      postInOrder: (report) => {
+        batcher.postInOrder(report);
+      },
+      ask: (entry) => this.#askProgress(entry),
+    });
+    this.#events = new WatchEvents({
+      context,
+      guard,
+      batcher,
+      delivery: new WatchDelivery({ batcher, guard, limits }),
+      progress: this.#progress,
+      watches: this,
+    });
+    this.lanes = new WatchLanes((lane) => this.#makeLane(lane));
+    this.#handOver = new HandOver({ context, guard, lanes: this.lanes, fill: () => this.#fill() });
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** How many watches had to be created again because their stream was lost. */
+  get resumes(): number {
+    return this.#events.resumes;
+  }
+
+  counts(): WatchCounts {
+    const counts = { waiting: 0, live: 0, catchUp: 0, detached: 0, assemblyBytes: 0 };
+    for (const entry of this.#entries.values()) {
+      counts.assemblyBytes += entry.assembly?.bytes ?? 0;
+      const lane = this.lanes.of(entry);
+      if (lane !== undefined) counts[lane === this.lanes.live ? 'live' : 'catchUp'] += 1;
+      else counts[entry.state.at === 'detached' ? 'detached' : 'waiting'] += 1;
+    }
+    return counts;
+  }
+
+  watch(specs: readonly WatchSpec[]): void {
+    for (const spec of specs) {
+      const entry = new WatchEntry(spec);
+      this.#entries.set(spec.watch, entry);
+      this.#place(entry);
+    }
+    this.#fill();
+    this.#progressTimer ??= setInterval(() => {
+      if (this.lanes.live.trustsProgress) this.lanes.live.stream?.requestProgress();
+    }, PROGRESS_MS);
+  }
+
+  unwatch(watches: readonly WatchNumber[]): void {
+    for (const watch of watches) {
+      const entry = this.#entries.get(watch);
+      if (entry !== undefined) this.end(entry, undefined);
+    }
+    this.#handOver.schedule();
+  }
+
+  detach(watches: readonly WatchNumber[]): void {
+    for (const watch of watches) {
+      const entry = this.#entries.get(watch);
+      // Before its creation a watch from «now» has no revision to come back to.
+      if (entry === undefined || entry.next === 0 || entry.state.at === 'detached') continue;
+      this.#leaveStreams(entry);
+      entry.enter({ at: 'detached' });
+    }
+    this.#fill();
+    this.#handOver.schedule();
+  }
+
+  attach(watches: readonly WatchNumber[]): void {
+    for (const watch of watches) {
+      const entry = this.#entries.get(watch);
+      if (entry?.state.at !== 'detached') continue;
+      entry.lagged = true;
+      entry.enter({ at: 'waiting' });
+      this.#place(entry);
+    }
+    this.#fill();
+  }
+
+  requestProgress(requestId: number, watch: WatchNumber, timeoutMs: number): void {
+    const entry = this.#entries.get(watch);
+    if (entry === undefined) {
+      this.#progress.refuse(requestId, new EtcdError('the watch has ended', { code: 'closed' }));
+    } else {
+      this.#progress.start(requestId, entry, timeoutMs);
+    }
+  }
+
+  /** New endpoints or credentials: every stream is replaced by one made with them. */
+  replaceStreams(): void {
+    this.lanes.replaceStreams();
+    this.#handOver.schedule();
+  }
+
+  close(): void {
+    clearInterval(this.#progressTimer);
+    this.#handOver.close();
+    this.#progress.close();
+    this.lanes.close();
+    this.#entries.clear();
+  }
+
+  /** Ends a watch, with the error that main is told or because main asked. */
+  end(entry: WatchEntry, error: EtcdError | undefined): void {
+    this.#leaveStreams(entry);
+    entry.enter({ at: 'ended' });
+    this.#entries.delete(entry.spec.watch);
+    this.#events.forget(entry);
+    this.#progress.watchEnded(entry);
+    this.#options.batcher.postInOrder({
+      kind: 'watch-ended',
+      watch: entry.spec.watch,
+      error: error && errorToPlain(error),
+    });
+  }
+
+  /** Ends every watch that refers to revisions of a store that is gone. */
+  endAllFrom(error: EtcdError): void {
+    for (const entry of [...this.#entries.values()]) if (entry.next > 0) this.end(entry, error);
+  }
+
+  /** Takes a watch off its streams; the next sweep finds it another. */
+  wait(entry: WatchEntry): void {
+    this.#leaveStreams(entry);
+    entry.enter({ at: 'waiting' });
+    this.#place(entry);
+    this.#handOver.schedule();
+  }
+
+  /** A replay that has come to the live stream makes room for the next one. */
+  replayEnded(entry: WatchEntry): void {
+    entry.lagged = false;
+    if (this.#laggedReplays.delete(entry)) this.#fill();
+  }
+
+  /** A watch was created on a stream that it will leave again. */
+  willMove(): void {
+    this.#handOver.schedule();
+  }
+
+  #makeLane(lane: WatchLaneName): WatchLane {
+    const { context, guard, firstEndpoint } = this.#options;
+    return new WatchLane({
+      lane,
+      context,
+      guard,
+      firstEndpoint,
+      drawId: () => ++this.#lastId,
+      streamHooks: this.#events,
+      probeKey: () => this.#probeKey(),
+      onOpen: () => {
+        this.#fill();
+        this.#handOver.schedule();
+      },
+      onLost: (stream, hopeless) => {
+        this.#events.lost(lane, stream, hopeless);
+      },
+      onHopeless: (error) => {
+        for (const entry of [...this.#waiting.of(lane)]) this.end(entry, error);
+      },
+      onStoreReset: (endpoint) => {
+        this.#events.storeReset(endpoint);
+      },
+      waiting: () => this.#waiting.of(lane).size,
+    });
+  }
+
+  /** A key that is watched here, so one that this user may read. */
+  #probeKey(): Uint8Array {
+    for (const entry of this.#entries.values()) return entry.spec.key;
+    return Uint8Array.of(0);
+  }
+
+  #place(entry: WatchEntry): void {
+    const lane = chooseLane(entry.next, this.#options.guard.revision, entry.lagged);
+    this.#waiting.add(entry, lane);
+    this.lanes.named(lane).want();
+  }
+
+  /** Puts waiting watches on streams that are open; returns how many still wait. */
+  #fill(): number {
+    for (const from of ['live', 'catch-up'] as const) {
+      if (this.lanes.named(from).stream === undefined) continue;
+      for (const entry of this.#waiting.of(from)) {
+        if (entry.lagged && this.#laggedReplays.size >= LAGGED_REPLAYS) continue;
+        // Chosen again: the store's revision may have become known only with this stream.
+        this.#place(entry);
+        const lane = chooseLane(entry.next, this.#options.guard.revision, entry.lagged);
+        const { stream } = this.lanes.named(lane);
+        if (stream !== undefined) this.#create(entry, stream);
+      }
+    }
+    return this.#waiting.size;
+  }
+
+  #create(entry: WatchEntry, stream: WatchStream): void {
+    this.#waiting.delete(entry);
+    if (entry.lagged) this.#laggedReplays.add(entry);
+    entry.enter({ at: 'creating', on: { stream, streamWatchId: stream.create(entry, entry.next) } });
+  }
+
+  #leaveStreams(entry: WatchEntry): void {
+    const { state } = entry;
+    this.#waiting.delete(entry);
+    this.#laggedReplays.delete(entry);
+    if (state.at === 'creating' || state.at === 'active') state.on.stream.cancelWatch(state.on.streamWatchId);
+    if (state.at === 'moving') {
+      state.from.stream.cancelWatch(state.from.streamWatchId);
+      state.to.stream.cancelWatch(state.to.streamWatchId);
+    }
+  }
+
+  #askProgress(entry: WatchEntry): EtcdError | undefined {
+    const { state } = entry;
+    const { live } = this.lanes;
+    if (state.at !== 'active' || state.on.stream !== live.stream) return undefined;
+    if (!live.trustsProgress) {
+      return new EtcdError(
+        'this server answers progress requests out of order with events: use progressNotify, or etcd 3.4.25, 3.5.8 or later',
+        { code: 'unimplemented', endpoint: live.stream.connection.endpoint.text },
+      );
+    }
+    live.stream.requestProgress();
+    return undefined;
+  }
+}

@@ -1,0 +1,89 @@
+/**
+ * One watch of a shard: what was asked for, how far it has come, and where it stands. The state is a union with the data
+ * of each state; only {@link enter} changes it, and checks the step. Pure data, no I/O.
+ */
+import type { WatchSpec } from '../../wire/contract.js';
+import { EtcdError } from '../../wire/errors.js';
+import type { RevisionAssembly } from './revision-assembly.js';
+import type { WatchStream } from './watch-stream.js';
+
+/** A watch on one stream, under the id drawn for it there. */
+export interface Attachment {
+  readonly stream: WatchStream;
+  readonly streamWatchId: number;
+}
+
+export type WatchState =
+  /** Waits for a stream: the first one, or another after its stream was lost. */
+  | { readonly at: 'waiting' }
+  /** The create request is queued or sent. */
+  | { readonly at: 'creating'; readonly on: Attachment }
+  | { readonly at: 'active'; readonly on: Attachment }
+  /** Handed over: delivers from `from` until the same watch has been created on `to`. */
+  | { readonly at: 'moving'; readonly from: Attachment; readonly to: Attachment }
+  /** Its consumer lags: on no stream, `next` is kept. */
+  | { readonly at: 'detached' }
+  | { readonly at: 'ended' };
+
+const STEPS: Readonly<Record<WatchState['at'], readonly WatchState['at'][]>> = {
+  waiting: ['creating', 'detached', 'ended'],
+  creating: ['active', 'waiting', 'detached', 'ended'],
+  active: ['moving', 'waiting', 'detached', 'ended'],
+  // Back to creating: the stream it moves away from was lost first. Back to active: the one it moves to was.
+  moving: ['active', 'creating', 'waiting', 'detached', 'ended'],
+  detached: ['waiting', 'ended'],
+  ended: [],
+};
+
+export class WatchEntry {
+  readonly spec: WatchSpec;
+  /**
+   * The next revision wanted: moved by complete revisions that were delivered and by trustworthy progress, never by a
+   * batch's header. 0 until a watch from «now» has been created.
+   */
+  next: number;
+  /** The first creation has been told to main. */
+  announced: boolean;
+  /** Replays because its consumer had lagged; such replays are limited in number. */
+  lagged = false;
+  /** When it was last heard of, in monotonic ms; tells whether a catch-up has gone quiet. */
+  heardAt = 0;
+  assembly: RevisionAssembly | undefined;
+  /** How often bytes meant for it could not be decoded. */
+  malformed = 0;
+  #state: WatchState = { at: 'waiting' };
+
+  constructor(spec: WatchSpec) {
+    this.spec = spec;
+    this.next = spec.startRevision;
+    this.announced = spec.resumed;
+  }
+
+  get state(): WatchState {
+    return this.#state;
+  }
+
+  enter(state: WatchState): void {
+    if (!STEPS[this.#state.at].includes(state.at)) {
+      throw new EtcdError(`a watch cannot go from ${this.#state.at} to ${state.at}`, { code: 'internal' });
+    }
+    // A revision that is being assembled comes again from its beginning on whatever stream delivers next.
+    if (deliverer(state) !== deliverer(this.#state)) this.assembly = undefined;
+    this.#state = state;
+  }
+}
+
+/** The stream whose events count in this state. */
+function deliverer(state: WatchState): WatchStream | undefined {
+  switch (state.at) {
+    case 'active':
+    case 'creating':
+      return state.on.stream;
+    case 'moving':
+      return state.from.stream;
+    case 'waiting':
+    case 'detached':
+    case 'ended':
+      return undefined;
+  }
+}

@@ -1,0 +1,167 @@
+/**
+ * What happens to a watch when its stream answers, refuses, cancels, is lost, or turns out to serve another store: the
+ * transitions of the watch's state that the server causes. (Those that main causes are in watch-engine.)
+ */
+import { EtcdError } from '../../wire/errors.js';
+import type { Batcher } from '../batch/batcher.js';
+import type { StoreGuard } from '../member/store-guard.js';
+import type { ShardContext } from '../shard-context.js';
+import type { ProgressRequests } from './progress-requests.js';
+import type { WatchHead } from './watch-decoder.js';
+import type { WatchDelivery } from './watch-delivery.js';
+import type { WatchEntry } from './watch-entry.js';
+import type { WatchLaneName, WatchLanes } from './watch-lanes.js';
+import type { WatchStream, WatchStreamHooks } from './watch-stream.js';
+
+/** Codes of refusals that another attempt may mend. */
+const PASSING_CODES: ReadonlySet<string> = new Set(['unavailable', 'no-leader', 'timeout', 'too-many-requests']);
+
+/** A watch whose answers could not be decoded so often is given up, rather than breaking its stream for ever. */
+const MALFORMED_LIMIT = 3;
+
+/** What of the engine is needed here. */
+export interface Watches {
+  readonly lanes: WatchLanes;
+  readonly size: number;
+  end(entry: WatchEntry, error: EtcdError): void;
+  endAllFrom(error: EtcdError): void;
+  wait(entry: WatchEntry): void;
+  replayEnded(entry: WatchEntry): void;
+  willMove(): void;
+}
+
+export interface WatchEventsOptions {
+  readonly context: ShardContext;
+  readonly guard: StoreGuard;
+  readonly batcher: Batcher;
+  readonly delivery: WatchDelivery;
+  readonly progress: ProgressRequests;
+  readonly watches: Watches;
+}
+
+export class WatchEvents implements WatchStreamHooks {
+  readonly #options: WatchEventsOptions;
+  /** Watches that lost their stream and have not been created again. */
+  readonly #resuming = new Set<WatchEntry>();
+  #resumes = 0;
+
+  constructor(options: WatchEventsOptions) {
+    this.#options = options;
+  }
+
+  get resumes(): number {
+    return this.#resumes;
+  }
+
+  forget(entry: WatchEntry): void {
+    this.#resuming.delete(entry);
+  }
+
+  created(stream: WatchStream, entry: WatchEntry, streamWatchId: number, head: WatchHead): void {
+    const { batcher, context, guard, watches } = this.#options;
+    const { state } = entry;
+    const { live } = watches.lanes;
+    guard.noteRevision(head.revision);
+    const lane = watches.lanes.ofStream(stream);
+    lane?.confirm();
+    if (state.at === 'moving') state.from.stream.cancelWatch(state.from.streamWatchId);
+    // Inclusive: the server reads this revision after it has registered the watch, so events may carry it.
+    else if (entry.next === 0) entry.next = Math.max(1, head.revision);
+    entry.enter({ at: 'active', on: { stream, streamWatchId } });
+    entry.heardAt = context.now();
+    if (!entry.announced) {
+      entry.announced = true;
+      batcher.created(entry.spec.watch, entry.next);
+    }
+    if (this.#resuming.delete(entry) && this.#resuming.size === 0) {
+      context.status({ type: 'resumed', lane: lane?.lane ?? 'live', watches: watches.size });
+    }
+    if (stream !== live.stream) watches.willMove();
+    else if (entry.lagged) watches.replayEnded(entry);
+  }
+
+  refused(_stream: WatchStream, entry: WatchEntry, error: EtcdError): void {
+    const { state } = entry;
+    if (state.at === 'moving') {
+      // It goes on where it is; if that stream cannot keep it either, it will say so.
+      entry.heardAt = this.#options.context.now();
+      entry.enter({ at: 'active', on: state.from });
+    } else {
+      this.#waitOrEnd(entry, error);
+    }
+  }
+
+  canceled(stream: WatchStream, entry: WatchEntry, error: EtcdError): void {
+    const { state } = entry;
+    if (state.at !== 'moving') this.#waitOrEnd(entry, error);
+    else if (state.to.stream === stream) entry.enter({ at: 'active', on: state.from });
+    else entry.enter({ at: 'creating', on: state.to });
+  }
+
+  answered(stream: WatchStream, entry: WatchEntry, head: WatchHead, buffer: Uint8Array, end: number): void {
+    const { context, delivery, progress, watches } = this.#options;
+    if (head.eventCount === 0) {
+      delivery.progress(entry, head.revision);
+      progress.watchReached(entry, head.revision);
+      return;
+    }
+    let error: EtcdError | undefined;
+    try {
+      error = delivery.events(entry, head, buffer, end);
+    } catch (thrown) {
+      entry.malformed += 1;
+      if (entry.malformed >= MALFORMED_LIMIT && thrown instanceof EtcdError) watches.end(entry, thrown);
+      throw thrown;
+    }
+    if (error !== undefined) watches.end(entry, error);
+    else if (stream !== watches.lanes.live.stream) entry.heardAt = context.now();
+  }
+
+  streamProgress(stream: WatchStream, revision: number): void {
+    const { delivery, progress, watches } = this.#options;
+    const lane = watches.lanes.ofStream(stream);
+    if (lane?.stream !== stream || !lane.trustsProgress) return;
+    for (const entry of stream.entries()) if (entry.state.at === 'active') delivery.progress(entry, revision);
+    progress.streamReached(stream, revision);
+  }
+
+  /** A stream is gone: what was on it waits for the next, or ends where repeating is no use. */
+  lost(lane: WatchLaneName, stream: WatchStream, hopeless: EtcdError | undefined): void {
+    const { context, watches } = this.#options;
+    let resuming = 0;
+    for (const entry of [...stream.entries()]) {
+      const { state } = entry;
+      if (state.at === 'moving') {
+        if (state.from.stream === stream) entry.enter({ at: 'creating', on: state.to });
+        else entry.enter({ at: 'active', on: state.from });
+      } else if (hopeless !== undefined) {
+        watches.end(entry, hopeless);
+      } else {
+        resuming += 1;
+        if (state.at === 'active') this.#resuming.add(entry);
+        watches.wait(entry);
+      }
+    }
+    this.#resumes += resuming;
+    if (resuming > 0) context.status({ type: 'resuming', lane, watches: resuming });
+  }
+
+  storeReset(endpoint: string): void {
+    const { context, guard, watches } = this.#options;
+    context.status({ type: 'store-reset', endpoint });
+    watches.endAllFrom(
+      new EtcdError(
+        `the store at ${endpoint} went backwards (wiped, restored, or another cluster): ` +
+          'read its state again, then watch from there',
+        { code: 'reset', endpoint },
+      ),
+    );
+    if (guard.mark !== undefined) context.report({ kind: 'store', mark: guard.mark });
+  }
+
+  #waitOrEnd(entry: WatchEntry, error: EtcdError): void {
+    const { watches } = this.#options;
+    if (PASSING_CODES.has(error.code)) watches.wait(entry);
+    else watches.end(entry, error);
+  }
+}

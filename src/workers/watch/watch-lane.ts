@@ -1,0 +1,291 @@
+/**
+ * One lane of a shard: a connection of its own with one watch stream, opened when somebody waits for it, opened again when
+ * it is lost (next member at once, then with back-off), and closed when nobody needs it any more. A stream whose peer asks
+ * to move away is replaced first and drained by hand-over. Knows nothing of revisions.
+ */
+import { backoffDelayMs } from '../../wire/backoff.js';
+import type { Endpoint } from '../../wire/connection-settings.js';
+import type { Lane } from '../../wire/contract.js';
+import { EtcdError, errorToPlain, toEtcdError } from '../../wire/errors.js';
+import { reachMember } from '../member/member-connection.js';
+import type { ReachedMember } from '../member/member-connection.js';
+import type { StoreGuard } from '../member/store-guard.js';
+import { trustsRequestedProgress } from '../member/server-version.js';
+import type { ShardContext } from '../shard-context.js';
+import type { GrpcConnection } from '../transport/grpc-connection.js';
+import { WatchStream } from './watch-stream.js';
+import type { WatchStreamHooks } from './watch-stream.js';
+
+type LaneState =
+  | { readonly at: 'idle' }
+  | { readonly at: 'connecting'; readonly connection: GrpcConnection | undefined }
+  | { readonly at: 'open'; readonly stream: WatchStream; readonly trustsProgress: boolean }
+  | { readonly at: 'waiting'; readonly timer: NodeJS.Timeout }
+  | { readonly at: 'closed' };
+
+export interface WatchLaneOptions {
+  readonly lane: Lane;
+  readonly context: ShardContext;
+  readonly guard: StoreGuard;
+  readonly firstEndpoint: number;
+  readonly drawId: () => number;
+  readonly streamHooks: WatchStreamHooks;
+  readonly probeKey: () => Uint8Array;
+  /** A stream is open: put the waiting watches on it. */
+  readonly onOpen: () => void;
+  /** A stream is gone; its watches wait again. With an error that repeating will not mend, they are to be given up. */
+  readonly onLost: (stream: WatchStream, hopeless: EtcdError | undefined) => void;
+  /** No stream could be opened, again and again, for a reason that repeating will not mend. */
+  readonly onHopeless: (error: EtcdError) => void;
+  readonly onStoreReset: (endpoint: string) => void;
+  /** How many watches wait for a stream of this lane. */
+  readonly waiting: () => number;
+}
+
+const BACKOFF = { initialMs: 20, maxMs: 1000 } as const;
+
+/** So many failures in a row for a reason of this list, and the watches are told instead of tried for ever. */
+const HOPELESS_AFTER = 5;
+const HOPELESS_CODES: ReadonlySet<string> = new Set([
+  'malformed-response',
+  'message-too-large',
+  'protocol-error',
+  'permission-denied',
+  'unauthenticated',
+  'unimplemented',
+  'server-error',
+]);
+
+export class WatchLane {
+  readonly lane: Lane;
+  readonly #options: WatchLaneOptions;
+  #state: LaneState = { at: 'idle' };
+  /** Streams that were replaced and still deliver until their watches have moved. */
+  readonly #draining = new Set<WatchStream>();
+  /** Members that ignore ids given by us. */
+  readonly #serialMembers = new Set<string>();
+  #nextEndpoint: number;
+  #failures = 0;
+  #hopelessFailures = 0;
+  #paused = false;
+
+  constructor(options: WatchLaneOptions) {
+    this.lane = options.lane;
+    this.#options = options;
+    this.#nextEndpoint = options.firstEndpoint;
+  }
+
+  /** The stream to put watches on, once there is one. */
+  get stream(): WatchStream | undefined {
+    return this.#state.at === 'open' ? this.#state.stream : undefined;
+  }
+
+  get trustsProgress(): boolean {
+    return this.#state.at === 'open' && this.#state.trustsProgress;
+  }
+
+  get openStreams(): number {
+    return this.#draining.size + (this.#state.at === 'open' ? 1 : 0);
+  }
+
+  /** Streams being left because their peer asked to, or because settings changed. */
+  get draining(): ReadonlySet<WatchStream> {
+    return this.#draining;
+  }
+
+  /** Sees to it that a stream will be open. */
+  want(): void {
+    if (this.#state.at === 'idle') this.#connect();
+  }
+
+  /** A creation on the open stream succeeded: the member is fine, the next failure starts counting anew. */
+  confirm(): void {
+    this.#failures = 0;
+  }
+
+  pause(): void {
+    this.#paused = true;
+    for (const stream of this.#streams()) stream.pause();
+  }
+
+  resume(): void {
+    this.#paused = false;
+    for (const stream of this.#streams()) stream.resume();
+  }
+
+  /** Opens a new stream beside the current one, which drains. */
+  replace(): void {
+    if (this.#state.at !== 'open') return;
+    this.#draining.add(this.#state.stream);
+    this.#enter({ at: 'idle' });
+    this.#connect();
+  }
+
+  /** Closes streams that nobody is on any more. */
+  releaseUnused(): void {
+    for (const stream of this.#draining) if (stream.size === 0) this.#discard(stream);
+    if (this.#options.waiting() > 0) return;
+    if (this.#state.at === 'open' && this.#state.stream.size === 0) {
+      const { stream } = this.#state;
+      this.#enter({ at: 'idle' });
+      this.#discard(stream);
+    } else if (this.#state.at === 'waiting') {
+      this.#enter({ at: 'idle' });
+    }
+  }
+
+  close(): void {
+    const streams = [...this.#streams()];
+    this.#enter({ at: 'closed' });
+    for (const stream of streams) this.#discard(stream);
+  }
+
+  /** Watches that need this lane: those that wait and those on a stream of it. */
+  #dependents(): number {
+    let count = this.#options.waiting();
+    for (const stream of this.#streams()) count += stream.size;
+    return count;
+  }
+
+  *#streams(): Generator<WatchStream> {
+    yield* this.#draining;
+    if (this.#state.at === 'open') yield this.#state.stream;
+  }
+
+  #enter(state: LaneState): void {
+    const old = this.#state;
+    if (old.at === 'closed') return;
+    if (old.at === 'waiting') clearTimeout(old.timer);
+    if (old.at === 'connecting' && state.at === 'closed') old.connection?.close();
+    this.#state = state;
+  }
+
+  #connect(): void {
+    const { context, guard, probeKey } = this.#options;
+    const { endpoints } = context.settings;
+    const endpoint = endpoints[this.#nextEndpoint++ % endpoints.length] as Endpoint; // the options table allows no empty list
+    this.#enter({ at: 'connecting', connection: undefined });
+    let own: GrpcConnection | undefined;
+    const reached = reachMember({
+      context,
+      endpoint,
+      guard,
+      probeKey: probeKey(),
+      opened: (connection) => {
+        own = connection;
+        this.#enter({ at: 'connecting', connection });
+      },
+      handlers: {
+        onGoaway: () => {
+          if (this.stream !== undefined && this.stream.connection === own) this.replace();
+        },
+        // Every stream and call on it has been told before; there is nothing else to do.
+        onClose: () => undefined,
+      },
+    });
+    reached.then(
+      (member) => {
+        if (this.#state.at === 'connecting') this.#open(member);
+        else member.connection.close();
+      },
+      (error: unknown) => {
+        if (this.#state.at === 'connecting') this.#failed(endpoint.text, toEtcdError(error, 'unavailable'));
+      },
+    );
+  }
+
+  #open(member: ReachedMember): void {
+    const { context, lane, streamHooks, drawId } = this.#options;
+    const endpoint = member.connection.endpoint.text;
+    if (member.storeReset) this.#options.onStoreReset(endpoint);
+    const stream = new WatchStream({
+      connection: member.connection,
+      // Without it a member cut off from its cluster would keep the stream and stay silent.
+      metadata: { ...context.metadata(), hasleader: 'true' },
+      serial: this.#serialMembers.has(endpoint),
+      drawId,
+      hooks: streamHooks,
+      owner: {
+        idsIgnored: (from) => {
+          this.#serialMembers.add(endpoint);
+          this.#nextEndpoint -= 1;
+          this.#onEnded(
+            from,
+            new EtcdError(`${endpoint} gives watch ids of its own`, { code: 'unavailable', endpoint }),
+          );
+        },
+        ended: (from, error) => {
+          this.#onEnded(from, error ?? serverClosed(endpoint));
+        },
+      },
+    });
+    if (this.#paused) stream.pause();
+    this.#enter({ at: 'open', stream, trustsProgress: trustsRequestedProgress(member.version) });
+    context.status({ type: 'connected', lane, endpoint, version: member.version });
+    this.#options.onOpen();
+  }
+
+  #onEnded(stream: WatchStream, error: EtcdError): void {
+    const drained = this.#draining.delete(stream);
+    stream.connection.close();
+    const hopeless = this.#countHopeless(error);
+    this.#options.context.status({
+      type: 'disconnected',
+      lane: this.lane,
+      endpoint: stream.connection.endpoint.text,
+      error: errorToPlain(error),
+    });
+    if (drained || this.stream !== stream) {
+      this.#options.onLost(stream, hopeless);
+      return;
+    }
+    // First the pause before the next attempt, then the watches: they ask for a stream at once.
+    this.#retry(stream.connection.endpoint.text, error);
+    this.#options.onLost(stream, hopeless);
+  }
+
+  #failed(endpoint: string, error: EtcdError): void {
+    const { context, lane } = this.#options;
+    context.status({ type: 'disconnected', lane, endpoint, error: errorToPlain(error) });
+    this.#retry(endpoint, error);
+    const hopeless = this.#countHopeless(error);
+    if (hopeless !== undefined) this.#options.onHopeless(hopeless);
+  }
+
+  #retry(endpoint: string, error: EtcdError): void {
+    const { context, lane } = this.#options;
+    if (error.code === 'no-leader') context.status({ type: 'no-leader', lane, endpoint });
+    this.#failures += 1;
+    // Other members are tried at once; a pause comes when all of them have failed.
+    const members = context.settings.endpoints.length;
+    const rounds = Math.floor(this.#failures / members);
+    const delayMs = this.#failures % members === 0 ? backoffDelayMs(rounds, BACKOFF, context.random) : 0;
+    const timer = setTimeout(() => {
+      this.#enter({ at: 'idle' });
+      if (this.#dependents() > 0) this.#connect();
+    }, delayMs);
+    this.#enter({ at: 'waiting', timer });
+  }
+
+  /** The error itself once it has come so often in a row that repeating is no use. */
+  #countHopeless(error: EtcdError): EtcdError | undefined {
+    if (!HOPELESS_CODES.has(error.code)) {
+      this.#hopelessFailures = 0;
+      return undefined;
+    }
+    this.#hopelessFailures += 1;
+    if (this.#hopelessFailures < HOPELESS_AFTER) return undefined;
+    this.#hopelessFailures = 0;
+    return error;
+  }
+
+  #discard(stream: WatchStream): void {
+    this.#draining.delete(stream);
+    stream.reset();
+    stream.connection.close();
+  }
+}
+
+function serverClosed(endpoint: string): EtcdError {
+  return new EtcdError(`${endpoint} ended the watch stream`, { code: 'unavailable', endpoint, retryable: true });
+}

@@ -1,0 +1,60 @@
+/** The two watch lanes of a shard, and which of them a stream or a watch is on. */
+import type { WatchEntry } from './watch-entry.js';
+import { type WatchLane } from './watch-lane.js';
+import type { WatchStream } from './watch-stream.js';
+
+export type WatchLaneName = 'live' | 'catch-up';
+
+export class WatchLanes {
+  readonly live: WatchLane;
+  readonly catchUp: WatchLane;
+
+  constructor(make: (lane: WatchLaneName) => WatchLane) {
+    this.live = make('live');
+    this.catchUp = make('catch-up');
+  }
+
+  get all(): readonly [WatchLane, WatchLane] {
+    return [this.live, this.catchUp];
+  }
+
+  named(lane: WatchLaneName): WatchLane {
+    return lane === 'live' ? this.live : this.catchUp;
+  }
+
+  ofStream(stream: WatchStream): WatchLane | undefined {
+    return this.all.find((lane) => lane.stream === stream || lane.draining.has(stream));
+  }
+
+  /** The lane that delivers a watch's events, `undefined` while none does. */
+  of(entry: WatchEntry): WatchLane | undefined {
+    const { state } = entry;
+    switch (state.at) {
+      case 'creating':
+      case 'active':
+        return this.ofStream(state.on.stream);
+      case 'moving':
+        return this.ofStream(state.from.stream);
+      case 'waiting':
+      case 'detached':
+      case 'ended':
+        return undefined;
+    }
+  }
+
+  pause(): void {
+    for (const lane of this.all) lane.pause();
+  }
+
+  resume(): void {
+    for (const lane of this.all) lane.resume();
+  }
+
+  replaceStreams(): void {
+    for (const lane of this.all) lane.replace();
+  }
+
+  close(): void {
+    for (const lane of this.all) lane.close();
+  }
+}
