@@ -5,13 +5,24 @@
  * the thread that started it: start servers on a thread that outlives their use.)
  */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { accessSync, closeSync, constants, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import {
+  accessSync,
+  closeSync,
+  constants,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { defaultEtcd, type EtcdBinary } from './etcd-binary.js';
 import { etcdArguments, SOCKET_NAME, type EtcdOptions, type EtcdPlace } from './etcd-arguments.js';
 import { eventually } from './poll.js';
 import { freePorts } from './ports.js';
+import { awaitStandstill } from './standstill.js';
 
 export type { EtcdOptions, EtcdTls } from './etcd-arguments.js';
 
@@ -166,10 +177,11 @@ export class EtcdProcess {
     await this.#end('SIGKILL');
   }
 
-  /** SIGSTOP: connections stay open and nobody answers. */
+  /** SIGSTOP: connections stay open and nobody answers. Returns when the process does stand still. */
   pause(): void {
     if (this.#state.kind !== 'running') throw new Error(`etcd ${this.name} is not running`);
     this.#state.child.kill('SIGSTOP');
+    awaitStandstill(this.#state.child.pid ?? 0);
     this.#state = { ...this.#state, kind: 'paused' };
   }
 
