@@ -29,6 +29,8 @@ export type EtcdErrorCode =
   | 'reset'
   /** The consumer fell behind its byte budget and asked, with `onLag: 'fail'`, to be ended. */
   | 'lagging'
+  /** A callback of the caller threw or was rejected; see `cause`. */
+  | 'callback-failed'
   /** One revision of one watch is larger than `maxRevisionBytes`. */
   | 'revision-too-large'
   /** One gRPC message is larger than the transport accepts. */

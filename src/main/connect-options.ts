@@ -1,0 +1,159 @@
+/**
+ * The options of `connect`: their types, rules and defaults, and what they become. Main thread. Reads certificate files;
+ * contacts nothing.
+ */
+import { availableParallelism } from 'node:os';
+import { parseEndpoints } from '../wire/endpoint.js';
+import type { ConnectionSettings, TransportKind } from '../wire/connection-settings.js';
+import type { ShardLimits } from '../wire/contract.js';
+import {
+  booleanRule,
+  checkOptions,
+  choiceRule,
+  integerRule,
+  invalidOption,
+  signalRule,
+  textRule,
+  type OptionTable,
+} from './options.js';
+import { readTls, tlsRule, type TlsOptions } from './tls-options.js';
+
+/** Options of {@link connect}. Everything but `endpoints` has a default. */
+export interface ConnectOptions {
+  /**
+   * The members: one endpoint, several with commas between them, or an array. `http://host:port`, `https://host:port`,
+   * `host:port` (plain HTTP/2), `unix:///path`, `unix://host:port`.
+   */
+  readonly endpoints: string | readonly string[];
+  /** Certificates for `https://` and `unixs://` endpoints. Without it the system's authorities are trusted. */
+  readonly tls?: TlsOptions | undefined;
+  /** A name under which `connection(name)` finds this engine anywhere in the process, until it is closed. */
+  readonly name?: string | undefined;
+  /**
+   * Worker threads that hold watches and leases, 1 to 64, or `'inline'` to run the same code on the calling thread.
+   * Default: one less than the machine's cores, at least 1 and at most 4.
+   */
+  readonly shards?: number | 'inline' | undefined;
+  /** What carries streams: `'http2'` (default, fastest) or `'grpc-js'` (for its proxies and channel options). */
+  readonly transport?: TransportKind | undefined;
+  /** Limit for one connection attempt, and for `connect` as a whole. Default 5,000. */
+  readonly connectTimeoutMs?: number | undefined;
+  /** Limit for a unary request (kv) that gives none of its own. Default 10,000. */
+  readonly requestTimeoutMs?: number | undefined;
+  /** A PING is sent this long after the last one was answered. At least 5,000: etcd ends connections that ping faster. Default 30,000. */
+  readonly pingIntervalMs?: number | undefined;
+  /** A connection whose PING is not answered within this is given up and its watches move on. Default 10,000. */
+  readonly pingTimeoutMs?: number | undefined;
+  /** Bytes of events that each shard may have on their way to a main thread that does not run. Default 8 MiB. */
+  readonly creditBytes?: number | undefined;
+  /** A single revision of a single watch larger than this ends that watch with `revision-too-large`. Default 256 MiB. */
+  readonly maxRevisionBytes?: number | undefined;
+  /** HTTP/2 receive window of a stream. Default 4 MiB. */
+  readonly streamWindowBytes?: number | undefined;
+  /** HTTP/2 receive window of a connection; at least the stream's. Default 8 MiB. */
+  readonly connectionWindowBytes?: number | undefined;
+  /** The largest single message accepted from the server. Default 512 MiB. */
+  readonly maxMessageBytes?: number | undefined;
+  /** Contact nothing and start no thread until the first call needs it; `connect` then never fails for a server that is away. Default false. */
+  readonly lazy?: boolean | undefined;
+  /** Gives up connecting. Later it has no effect: use `close()`. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** {@link ConnectOptions} checked, with defaults filled in and files read. */
+export interface EngineOptions {
+  readonly settings: ConnectionSettings;
+  readonly limits: ShardLimits;
+  readonly name: string | undefined;
+  readonly shards: number | 'inline';
+  readonly requestTimeoutMs: number;
+  readonly lazy: boolean;
+}
+
+const MiB = 1024 * 1024;
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+const rules: OptionTable<ConnectOptions> = {
+  endpoints: () => undefined, // parseEndpoints checks and explains them
+  tls: tlsRule,
+  name: textRule,
+  shards: (value, name) => {
+    if (value === 'inline') return;
+    if (typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= 64) return;
+    throw invalidOption(`${name} must be a whole number from 1 to 64, or 'inline', not ${shown(value)}`);
+  },
+  transport: choiceRule('http2', 'grpc-js'),
+  connectTimeoutMs: integerRule(1, MAX_TIMER_MS),
+  requestTimeoutMs: integerRule(1, MAX_TIMER_MS),
+  // etcd answers PINGs that come less than 5 s apart with GOAWAY "too_many_pings".
+  pingIntervalMs: integerRule(5_000, MAX_TIMER_MS),
+  pingTimeoutMs: integerRule(100, MAX_TIMER_MS),
+  creditBytes: integerRule(64 * 1024, 2 ** 31 - 1),
+  maxRevisionBytes: integerRule(1024, 2 ** 32 - 1),
+  // HTTP/2 allows windows up to 2^31 - 1; below 64 KiB - 1 (its default) they would only cost speed.
+  streamWindowBytes: integerRule(65_535, 2 ** 31 - 1),
+  connectionWindowBytes: integerRule(65_535, 2 ** 31 - 1),
+  maxMessageBytes: integerRule(1024, 2 ** 31 - 1),
+  lazy: booleanRule,
+  signal: signalRule,
+};
+
+/**
+ * Checks the options of `connect` and makes the settings of an engine from them.
+ *
+ * @throws EtcdError `invalid-argument` for anything that is not allowed, including a certificate file that cannot be read.
+ */
+export async function resolveConnectOptions(given: ConnectOptions): Promise<EngineOptions> {
+  checkOptions<ConnectOptions>(given, rules, 'connect');
+  const endpoints = parseEndpoints(given.endpoints);
+  const plain = endpoints.find((endpoint) => !endpoint.tls);
+  if (given.tls !== undefined && plain !== undefined) {
+    throw invalidOption(
+      `connect: tls is given but endpoint '${plain.text}' is not encrypted; write it with https:// (unixs:// for a socket), or leave tls out`,
+    );
+  }
+  const streamWindowBytes = given.streamWindowBytes ?? 4 * MiB;
+  const connectionWindowBytes = given.connectionWindowBytes ?? Math.max(8 * MiB, streamWindowBytes);
+  if (connectionWindowBytes < streamWindowBytes) {
+    throw invalidOption(
+      `connect: connectionWindowBytes must be at least streamWindowBytes (${String(streamWindowBytes)}), not ${String(connectionWindowBytes)}`,
+    );
+  }
+  return {
+    settings: {
+      endpoints,
+      tls: given.tls === undefined ? undefined : await readTls(given.tls),
+      transport: given.transport ?? 'http2',
+      connectTimeoutMs: given.connectTimeoutMs ?? 5_000,
+      pingIntervalMs: given.pingIntervalMs ?? 30_000,
+      pingTimeoutMs: given.pingTimeoutMs ?? 10_000,
+      streamWindowBytes,
+      connectionWindowBytes,
+      maxMessageBytes: given.maxMessageBytes ?? 512 * MiB,
+    },
+    limits: {
+      creditBytes: given.creditBytes ?? 8 * MiB,
+      maxRevisionBytes: given.maxRevisionBytes ?? 256 * MiB,
+      flushBytes: 256 * 1024,
+      flushEvents: 8_192,
+      flushIntervalMs: 4,
+    },
+    name: given.name,
+    shards: given.shards ?? defaultShards(availableParallelism()),
+    requestTimeoutMs: given.requestTimeoutMs ?? 10_000,
+    lazy: given.lazy ?? false,
+  };
+}
+
+/** One core is left to the main thread; more than four shards pay off only where asked for. */
+export function defaultShards(cores: number): number {
+  return Math.max(1, Math.min(4, cores - 1));
+}
+
+function shown(value: unknown): string {
+  return typeof value === 'string'
+    ? `'${value}'`
+    : typeof value === 'number'
+      ? String(value)
+      : `a value of type ${typeof value}`;
+}

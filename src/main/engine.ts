@@ -1,0 +1,213 @@
+/**
+ * Owns everything behind an {@link Etcd}: the shards with their threads, the watches, the unary connections, and the order
+ * in which they close. Main thread.
+ */
+import type { ShardCommand } from '../wire/contract.js';
+import { EtcdError, errorFromPlain } from '../wire/errors.js';
+import type { EngineOptions } from './connect-options.js';
+import { ShardLink, type LinkOwner, type TenantReport } from './shard-link.js';
+import { openShardPool, type ShardPool } from './shard-pool.js';
+import type { EngineStats, ShardSummary } from './stats.js';
+import { StatusFeed } from './status.js';
+import { probe } from './unary/probe.js';
+import { UnaryClient } from './unary/unary-client.js';
+import type { LagReport } from './watch/lag-report.js';
+import { WatchRouter } from './watch/watch-router.js';
+
+/** How long a shard may take to cancel its streams and say so. */
+const STOP_TIMEOUT_MS = 5_000;
+const STATS_TIMEOUT_MS = 1_000;
+
+/** What holds leases on the shards; set once, before the first shard starts. */
+export interface LeaseTenant {
+  report(shard: number, report: Extract<TenantReport, { readonly kind: `lease-${string}` }>): void;
+  /** The commands that give a new shard the leases of the one that it replaces. */
+  resume(shard: number): readonly ShardCommand[];
+  failed(shard: number, error: EtcdError): void;
+  /** The engine closes; shards are stopped afterwards. */
+  close(): Promise<void>;
+}
+
+/** What an engine is made of, so that tests can give their own. */
+export interface EngineParts {
+  readonly unary: UnaryClient;
+  readonly openPool: (shards: number | 'inline') => ShardPool;
+}
+
+type State =
+  | { readonly kind: 'open' }
+  | { readonly kind: 'closing'; readonly closed: Promise<void> }
+  | { readonly kind: 'closed' };
+
+export class Engine {
+  readonly options: EngineOptions;
+  readonly unary: UnaryClient;
+  readonly status: StatusFeed;
+  readonly links: readonly ShardLink[];
+  readonly router: WatchRouter;
+  readonly #openPool: (shards: number | 'inline') => ShardPool;
+  #pool: ShardPool | undefined;
+  #leases: LeaseTenant | undefined;
+  #isRef = true;
+  #state: State = { kind: 'open' };
+
+  constructor(options: EngineOptions, parts?: Partial<EngineParts>) {
+    this.options = options;
+    this.unary =
+      parts?.unary ?? new UnaryClient({ settings: options.settings, requestTimeoutMs: options.requestTimeoutMs });
+    this.#openPool = parts?.openPool ?? openShardPool;
+    this.status = new StatusFeed(options.name);
+    const count = options.shards === 'inline' ? 1 : options.shards;
+    this.links = Array.from({ length: count }, (_, shard) => this.#makeLink(shard, count));
+    this.router = new WatchRouter(this.links);
+  }
+
+  get isClosed(): boolean {
+    return this.#state.kind !== 'open';
+  }
+
+  /** Gives the lease side its place; before any shard runs. */
+  adopt(leases: LeaseTenant): void {
+    this.#leases = leases;
+  }
+
+  /**
+   * Waits until a member answers and every shard runs.
+   *
+   * @throws EtcdError `connect-failed`, `aborted`, `shard-failed`.
+   */
+  async connect(signal: AbortSignal | undefined): Promise<void> {
+    const timeoutMs = this.options.settings.connectTimeoutMs;
+    await Promise.all([probe(this.unary, { timeoutMs, signal }), ...this.links.map((link) => link.ready())]);
+  }
+
+  /** Tells that a consumer lags, or does no longer. */
+  lagged(report: LagReport): void {
+    const { group, watches } = report;
+    this.status.publish(watches > 0 ? { type: 'watch-lagging', group, watches } : { type: 'watch-caught-up', group });
+  }
+
+  async stats(): Promise<EngineStats> {
+    const shards = await Promise.all(this.links.map((link) => this.#summary(link)));
+    const owners = Array.from(this.router.owners);
+    return {
+      name: this.options.name,
+      shards,
+      watchers: this.router.size,
+      laggingWatchers: owners.reduce((sum, owner) => sum + owner.laggingCount, 0),
+      queuedBytes: owners.reduce((sum, owner) => sum + owner.queuedBytes, 0),
+      batches: this.links.reduce((sum, link) => sum + link.totals.batches, 0),
+      batchBytes: this.links.reduce((sum, link) => sum + link.totals.bytes, 0),
+    };
+  }
+
+  setRef(isRef: boolean): void {
+    this.#isRef = isRef;
+    this.#pool?.setRef(isRef);
+    for (const link of this.links) link.setRef(isRef);
+  }
+
+  /** @throws EtcdError `closed`. */
+  refuseClosed(): void {
+    if (this.isClosed) throw new EtcdError('the engine is closed', { code: 'closed', outcome: 'not-sent' });
+  }
+
+  /** Closes everything, in order; calls while it runs share it. */
+  close(): Promise<void> {
+    switch (this.#state.kind) {
+      case 'open': {
+        const closed = this.#close();
+        if (this.#state.kind === 'open') this.#state = { kind: 'closing', closed };
+        return closed;
+      }
+      case 'closing':
+        return this.#state.closed;
+      case 'closed':
+        return Promise.resolve();
+      default:
+        return this.#state satisfies never;
+    }
+  }
+
+  /**
+   * Consumers first, so that each hears of its end; then the shards, which cancel their streams on the servers; then the
+   * threads; last what the application's own calls run over.
+   */
+  async #close(): Promise<void> {
+    await Promise.resolve(); // so that `closing` is entered before anybody is called
+    await this.#leases?.close();
+    this.router.close();
+    await Promise.all(this.links.map((link) => link.stop(STOP_TIMEOUT_MS)));
+    await this.#pool?.close();
+    this.unary.close();
+    this.#state = { kind: 'closed' };
+    this.status.close();
+  }
+
+  #makeLink(shard: number, count: number): ShardLink {
+    const { settings, limits } = this.options;
+    // Shards begin at different members; with fewer members than shards some share one.
+    const firstEndpoint =
+      Math.floor((shard * settings.endpoints.length) / Math.max(count, 1)) % settings.endpoints.length;
+    return new ShardLink({
+      init: { shard, settings, firstEndpoint, limits },
+      start: (init) => this.#ensurePool().start(init),
+      owner: this.#linkOwner(shard),
+      now: () => performance.now(),
+    });
+  }
+
+  #linkOwner(shard: number): LinkOwner {
+    return {
+      batch: (data) => this.router.batch(data),
+      report: (report) => this.#report(shard, report),
+      status: (status) =>
+        this.status.publish(
+          status.type === 'disconnected'
+            ? { ...status, error: errorFromPlain(status.error), shard }
+            : { ...status, shard },
+        ),
+      ready: (epoch) => this.status.publish({ type: 'shard-ready', shard, epoch }),
+      resume: () => [...this.router.resume(shard), ...(this.#leases?.resume(shard) ?? [])],
+      replaced: (epoch, error) => this.status.publish({ type: 'shard-replaced', shard, epoch, error }),
+      failed: (error) => {
+        this.status.publish({ type: 'shard-failed', shard, error });
+        this.router.failed(shard, error);
+        this.#leases?.failed(shard, error);
+      },
+    };
+  }
+
+  #report(shard: number, report: TenantReport): void {
+    switch (report.kind) {
+      case 'watch-created':
+      case 'watch-ended':
+      case 'bookmarks':
+      case 'progress':
+        this.router.report(shard, report);
+        break;
+      case 'lease-granted':
+      case 'lease-refused':
+      case 'lease-ended':
+      case 'lease-renewed':
+        this.#leases?.report(shard, report);
+        break;
+      default:
+        report satisfies never;
+    }
+  }
+
+  #ensurePool(): ShardPool {
+    if (this.#pool === undefined) {
+      this.#pool = this.#openPool(this.options.shards);
+      if (!this.#isRef) this.#pool.setRef(false);
+    }
+    return this.#pool;
+  }
+
+  async #summary(link: ShardLink): Promise<ShardSummary> {
+    const stats = await link.stats(STATS_TIMEOUT_MS);
+    const { shard, state, epoch } = link;
+    return { shard, state, epoch, watchers: this.router.watchersOf(shard), stats };
+  }
+}

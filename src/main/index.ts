@@ -1,0 +1,36 @@
+/** The public names of etcd-vigil, one by one. Nothing else of the package is public. */
+export { connect } from './connect.js';
+export { connection } from './connection-registry.js';
+export { Etcd } from './etcd.js';
+export type { ConnectOptions } from './connect-options.js';
+export type { TlsOptions } from './tls-options.js';
+export type { TransportKind } from '../wire/connection-settings.js';
+
+export { Watcher } from './watch/watcher.js';
+export { WatchGroup } from './watch/watch-group.js';
+export { GroupWatch } from './watch/group-watch.js';
+export { WatchBatch } from './watch/watch-batch.js';
+export { GroupBatch, GroupPart } from './watch/group-batch.js';
+export { EventSpan } from './watch/event-span.js';
+export { WatchEvent } from './watch/watch-event.js';
+export type { WatchEnd } from './watch/watch-end.js';
+export type { ProgressOptions } from './watch/progress-requests.js';
+export type {
+  GroupWatchOptions,
+  OnLag,
+  WatchGroupOptions,
+  WatchOptions,
+  WatchRangeOptions,
+} from './watch/watch-options.js';
+
+export { Bytes } from './bytes.js';
+export type { KeyValue } from './kv/key-value.js';
+export type { KeyInput, RangeInput } from '../wire/key-range.js';
+
+export type { EngineStatus, ShardState } from './status.js';
+export type { EngineStats, ShardSummary } from './stats.js';
+export type { Lane, ShardStats } from '../wire/contract.js';
+export type { StatusMessage, WatchEndedMessage } from './diagnostics.js';
+
+export { CompactedError, EtcdError, LeaseError } from '../wire/errors.js';
+export type { EtcdErrorCode, EtcdErrorInit, Outcome } from '../wire/errors.js';

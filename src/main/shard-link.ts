@@ -1,0 +1,347 @@
+/**
+ * One shard as main knows it: its port, its credit, and its life, in which it may crash and be replaced. Main thread. Owns
+ * the port; hands reports on and knows nothing of what they mean. Nothing from an old shard is read after the new one runs:
+ * what a crashed worker had posted still arrives after its exit, so a new one is started only when the old port has closed.
+ */
+import type { MessagePort } from 'node:worker_threads';
+import { dispatch } from '../wire/contract.js';
+import type {
+  Handlers,
+  ShardCommand,
+  ShardInit,
+  ShardReport,
+  ShardStats,
+  ShardStatus,
+  StoreMark,
+} from '../wire/contract.js';
+import { EtcdError, toEtcdError } from '../wire/errors.js';
+import { openBatch, type EventBatchData } from '../wire/event-batch.js';
+import { CrashCount } from './crash-count.js';
+import type { ShardRun } from './shard-pool.js';
+
+/** Reports that are about watches and leases, not about the shard itself. */
+export type TenantReport = Exclude<
+  ShardReport,
+  { readonly kind: 'batch' | 'ready' | 'status' | 'store' | 'stats' | 'stopped' }
+>;
+
+/** What the owner of a link is told. */
+export interface LinkOwner {
+  batch(data: EventBatchData): void;
+  report(report: TenantReport): void;
+  status(status: ShardStatus): void;
+  /** For the first time; later ones are `replaced`. */
+  ready(epoch: number): void;
+  /** A new shard is about to run: the commands that put it where the old one was. */
+  resume(): readonly ShardCommand[];
+  replaced(epoch: number, cause: EtcdError): void;
+  /** It failed for good. */
+  failed(error: EtcdError): void;
+}
+
+export interface LinkOptions {
+  readonly init: Omit<ShardInit, 'epoch' | 'storeMark'>;
+  readonly start: (init: ShardInit) => ShardRun;
+  readonly owner: LinkOwner;
+  readonly now: () => number;
+}
+
+type State =
+  | { readonly kind: 'idle' }
+  | { readonly kind: 'starting' | 'running'; readonly port: MessagePort }
+  /** Its task is over or is being ended; its port has not closed yet. */
+  | { readonly kind: 'replacing' }
+  | { readonly kind: 'stopping'; readonly port: MessagePort }
+  | { readonly kind: 'stopped' }
+  | { readonly kind: 'failed'; readonly error: EtcdError };
+
+/** A worker must be ready within this, or it counts as crashed. Threads start in well under a second. */
+const START_TIMEOUT_MS = 30_000;
+/** A port whose task has ended closes by itself when its thread died; otherwise it is closed from here. */
+const PORT_CLOSE_TIMEOUT_MS = 1_000;
+
+export class ShardLink {
+  readonly shard: number;
+  readonly #options: LinkOptions;
+  readonly #owner: LinkOwner;
+  readonly #crashes: CrashCount;
+  readonly #handlers: Handlers<ShardReport>;
+  #state: State = { kind: 'idle' };
+  #epoch = 0;
+  #storeMark: StoreMark | undefined;
+  /** Bytes taken off the port and not yet credited. */
+  #uncredited = 0;
+  #batches = 0;
+  #batchBytes = 0;
+  #isRef = true;
+  readonly #statsRequests = new Map<number, (stats: ShardStats | undefined) => void>();
+  #lastRequest = 0;
+  #settled: (() => void)[] = [];
+
+  constructor(options: LinkOptions) {
+    this.#options = options;
+    this.#owner = options.owner;
+    this.shard = options.init.shard;
+    this.#crashes = new CrashCount(options.now);
+    this.#handlers = this.#makeHandlers();
+  }
+
+  get state(): 'idle' | 'starting' | 'running' | 'replacing' | 'failed' | 'stopped' {
+    return this.#state.kind === 'stopping' ? 'running' : this.#state.kind;
+  }
+
+  get epoch(): number {
+    return this.#epoch;
+  }
+
+  /** Batches taken off the port, and their bytes, over all epochs. */
+  get totals(): { readonly batches: number; readonly bytes: number } {
+    return { batches: this.#batches, bytes: this.#batchBytes };
+  }
+
+  /** Starts the shard, if it has not been. */
+  start(): void {
+    if (this.#state.kind === 'idle') this.#run();
+  }
+
+  /** Resolves when the shard runs; rejects when it failed or was stopped before. */
+  async ready(): Promise<void> {
+    this.start();
+    while (this.#state.kind === 'starting' || this.#state.kind === 'replacing')
+      await new Promise<void>((resolve) => this.#settled.push(resolve));
+    if (this.#state.kind === 'failed') throw this.#state.error;
+    if (this.#state.kind !== 'running') throw new EtcdError('the engine is closed', { code: 'closed' });
+  }
+
+  /** Sends a command; starts the shard if need be. While it is being replaced nothing is sent: `resume` tells the new one. */
+  send(command: ShardCommand): void {
+    this.start();
+    if (this.#state.kind === 'starting' || this.#state.kind === 'running') this.#state.port.postMessage(command);
+  }
+
+  /** The shard's figures; undefined when it does not run, or does not answer in time. */
+  stats(timeoutMs: number): Promise<ShardStats | undefined> {
+    if (this.#state.kind !== 'running') return Promise.resolve(undefined);
+    const requestId = (this.#lastRequest += 1);
+    this.#state.port.postMessage({ kind: 'stats', requestId } satisfies ShardCommand);
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => this.#answerStats(requestId, undefined), timeoutMs);
+      this.#statsRequests.set(requestId, (stats) => {
+        clearTimeout(timer);
+        resolve(stats);
+      });
+    });
+  }
+
+  /** Stops the shard in order. Resolves when its last message has come, or after `timeoutMs` with a shard that hangs. */
+  async stop(timeoutMs: number): Promise<void> {
+    const state = this.#state;
+    if (state.kind === 'idle') this.#enter({ kind: 'stopped' });
+    if (state.kind === 'starting' || state.kind === 'running') {
+      this.#enter({ kind: 'stopping', port: state.port });
+      this.#setPortRef(state.port, true); // or an unref'd process would end before its streams are cancelled
+      state.port.postMessage({ kind: 'stop' } satisfies ShardCommand);
+    }
+    if (state.kind === 'replacing') this.#enter({ kind: 'stopped' });
+    const timer = setTimeout(() => this.#abandon(), timeoutMs);
+    while (this.#state.kind === 'stopping') await new Promise<void>((resolve) => this.#settled.push(resolve));
+    clearTimeout(timer);
+  }
+
+  /** Whether the port keeps the process alive. */
+  setRef(isRef: boolean): void {
+    this.#isRef = isRef;
+    if (this.#state.kind === 'starting' || this.#state.kind === 'running') this.#setPortRef(this.#state.port, isRef);
+  }
+
+  #run(): void {
+    this.#epoch += 1;
+    this.#uncredited = 0;
+    const epoch = this.#epoch;
+    const run = this.#options.start({ ...this.#options.init, epoch, storeMark: this.#storeMark });
+    const { port } = run;
+    this.#enter({ kind: 'starting', port });
+    const timer = setTimeout(() => this.#retire(port), START_TIMEOUT_MS);
+    timer.unref();
+    port.on('message', (report: ShardReport) => {
+      if (report.kind === 'ready') clearTimeout(timer);
+      this.#receive(port, report);
+    });
+    port.on('messageerror', () => this.#retire(port));
+    const closed = new Promise<void>((resolve) => {
+      port.once('close', resolve);
+    });
+    if (!this.#isRef) this.#setPortRef(port, false);
+    void run.ended.then(async (cause) => {
+      clearTimeout(timer);
+      const closer = setTimeout(() => port.close(), PORT_CLOSE_TIMEOUT_MS);
+      await closed;
+      clearTimeout(closer);
+      this.#over(cause);
+    });
+  }
+
+  #receive(port: MessagePort, report: ShardReport): void {
+    const state = this.#state;
+    // A shard that is stopping is only waited for; one that was given up is not believed any more.
+    if (state.kind === 'stopping' && report.kind === 'stopped') {
+      this.#stopped(port);
+      return;
+    }
+    if ((state.kind !== 'starting' && state.kind !== 'running') || state.port !== port) return;
+    try {
+      dispatch(this.#handlers, report);
+    } catch (error) {
+      // What this message told is lost: only a new shard, from what was surely received, makes up for it.
+      this.#failure = toEtcdError(error);
+      this.#retire(port);
+    }
+  }
+
+  /** Why the shard is being replaced, where it is main's decision. */
+  #failure: EtcdError | undefined;
+
+  /** Gives a shard up that still runs. */
+  #retire(port: MessagePort): void {
+    if ((this.#state.kind !== 'starting' && this.#state.kind !== 'running') || this.#state.port !== port) return;
+    const isStarting = this.#state.kind === 'starting';
+    this.#failure ??= new EtcdError(
+      isStarting
+        ? `the worker was not ready within ${String(START_TIMEOUT_MS)} ms`
+        : 'a message of the worker could not be read',
+      { code: 'internal' },
+    );
+    port.postMessage({ kind: 'stop' } satisfies ShardCommand);
+    if (isStarting) {
+      this.#fail(this.#failure);
+      return;
+    }
+    this.#enter({ kind: 'replacing' });
+    port.on('message', (report: ShardReport) => {
+      if (report.kind === 'stopped') port.close();
+    });
+  }
+
+  /** The task has ended and its port is empty. */
+  #over(cause: unknown): void {
+    switch (this.#state.kind) {
+      case 'idle':
+      case 'stopped':
+      case 'failed':
+        return;
+      case 'stopping':
+        this.#enter({ kind: 'stopped' });
+        return;
+      case 'starting':
+        this.#fail(this.#failure ?? endError(cause));
+        return;
+      case 'running':
+      case 'replacing': {
+        const error = this.#failure ?? endError(cause);
+        this.#failure = undefined;
+        if (this.#crashes.add()) this.#fail(error);
+        else this.#replace(error);
+        return;
+      }
+      default:
+        this.#state satisfies never;
+    }
+  }
+
+  #replace(cause: EtcdError): void {
+    this.#enter({ kind: 'replacing' });
+    this.#dropStats();
+    this.#run();
+    for (const command of this.#owner.resume()) this.send(command);
+    this.#owner.replaced(this.#epoch, cause);
+  }
+
+  #fail(cause: EtcdError): void {
+    const error = new EtcdError(`shard ${String(this.shard)} failed for good: ${cause.message}`, {
+      code: 'shard-failed',
+      cause,
+    });
+    this.#enter({ kind: 'failed', error });
+    this.#dropStats();
+    this.#owner.failed(error);
+  }
+
+  #stopped(port: MessagePort): void {
+    port.close();
+    this.#enter({ kind: 'stopped' });
+  }
+
+  /** It does not stop in time; its thread is ended by the pool. */
+  #abandon(): void {
+    if (this.#state.kind !== 'stopping') return;
+    this.#stopped(this.#state.port);
+  }
+
+  #makeHandlers(): Handlers<ShardReport> {
+    const tenant = (report: TenantReport): void => this.#owner.report(report);
+    return {
+      batch: (report) => this.#batch(report.bytes),
+      'watch-created': tenant,
+      'watch-ended': tenant,
+      bookmarks: tenant,
+      progress: tenant,
+      'lease-granted': tenant,
+      'lease-refused': tenant,
+      'lease-ended': tenant,
+      'lease-renewed': tenant,
+      ready: () => {
+        if (this.#state.kind !== 'starting') return;
+        this.#enter({ kind: 'running', port: this.#state.port });
+        if (this.#epoch === 1) this.#owner.ready(this.#epoch);
+      },
+      status: (report) => this.#owner.status(report.status),
+      store: (report) => {
+        this.#storeMark = report.mark;
+      },
+      stats: (report) => this.#answerStats(report.requestId, report.stats),
+      // Not asked for: it is about to end by an error, which `ended` brings.
+      stopped: () => {
+        if (this.#state.kind === 'starting' || this.#state.kind === 'running') this.#state.port.close();
+      },
+    };
+  }
+
+  #batch(bytes: Uint8Array): void {
+    this.#batches += 1;
+    this.#batchBytes += bytes.length;
+    this.#uncredited += bytes.length;
+    const data = openBatch(bytes);
+    this.#owner.batch(data);
+    // In few messages: an eighth is often enough for the shard never to wait.
+    if (this.#uncredited * 8 < this.#options.init.limits.creditBytes) return;
+    const credited = this.#uncredited;
+    this.#uncredited = 0;
+    this.send({ kind: 'credit', bytes: credited });
+  }
+
+  #answerStats(requestId: number, stats: ShardStats | undefined): void {
+    const answer = this.#statsRequests.get(requestId);
+    this.#statsRequests.delete(requestId);
+    answer?.(stats);
+  }
+
+  #dropStats(): void {
+    for (const requestId of Array.from(this.#statsRequests.keys())) this.#answerStats(requestId, undefined);
+  }
+
+  #setPortRef(port: MessagePort, isRef: boolean): void {
+    if (isRef) port.ref();
+    else port.unref();
+  }
+
+  #enter(next: State): void {
+    this.#state = next;
+    for (const resolve of this.#settled.splice(0)) resolve();
+  }
+}
+
+function endError(cause: unknown): EtcdError {
+  if (cause === undefined) return new EtcdError('the worker ended without being told to', { code: 'internal' });
+  const message = cause instanceof Error ? cause.message : String(cause);
+  return new EtcdError(`the worker crashed: ${message}`, { code: 'internal', cause });
+}

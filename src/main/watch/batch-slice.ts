@@ -1,0 +1,112 @@
+/**
+ * The part of a wire batch that belongs to one consumer. Main thread. A slice that is read at once shares its batch; one
+ * that has to wait is made compact, so that a few bytes do not keep a large batch alive.
+ */
+import type { EventBatchData } from '../../wire/event-batch.js';
+import { copyRows } from './copy-rows.js';
+import type { WatchEntry } from './watch-entry.js';
+
+/** What an event costs beside its bytes: its columns and a share of its segment. */
+const EVENT_OVERHEAD_BYTES = 64;
+
+export class BatchSlice {
+  readonly data: EventBatchData;
+  /** First event of each segment of the batch. */
+  readonly starts: Uint32Array;
+  /** Whose each segment of the batch is; undefined where nobody wants it. */
+  readonly entries: readonly (WatchEntry | undefined)[];
+  /** Numbers of the segments in this slice, ascending; undefined: all of the batch. */
+  readonly segments: readonly number[] | undefined;
+
+  constructor(
+    data: EventBatchData,
+    starts: Uint32Array,
+    entries: readonly (WatchEntry | undefined)[],
+    segments: readonly number[] | undefined,
+  ) {
+    this.data = data;
+    this.starts = starts;
+    this.entries = entries;
+    this.segments = segments;
+  }
+
+  get segmentCount(): number {
+    return this.segments === undefined ? this.data.segmentCount : this.segments.length;
+  }
+
+  /** The batch's number of this slice's segment `index`. */
+  segmentAt(index: number): number {
+    return this.segments === undefined ? index : (this.segments[index] ?? 0);
+  }
+
+  /** Whose the segment is, unless it was cancelled after the segment came. */
+  entryOf(segment: number): WatchEntry | undefined {
+    const entry = this.entries[segment];
+    return entry === undefined || entry.dropped ? undefined : entry;
+  }
+
+  /** Whether anybody still wants anything of it. */
+  get visible(): boolean {
+    for (let index = 0; index < this.segmentCount; index += 1) {
+      if (this.entryOf(this.segmentAt(index)) !== undefined) return true;
+    }
+    return false;
+  }
+
+  get eventCount(): number {
+    let count = 0;
+    for (let index = 0; index < this.segmentCount; index += 1) {
+      const segment = this.segmentAt(index);
+      if (this.entryOf(segment) !== undefined) count += this.data.segmentEvents[segment] ?? 0;
+    }
+    return count;
+  }
+
+  /** The revision of the first event of a watch in it; undefined when it holds none. */
+  firstRevisionOf(entry: WatchEntry): number | undefined {
+    for (let index = 0; index < this.segmentCount; index += 1) {
+      const segment = this.segmentAt(index);
+      if (this.entries[segment] !== entry || (this.data.segmentEvents[segment] ?? 0) === 0) continue;
+      return this.data.modRevision[this.starts[segment] ?? 0];
+    }
+    return undefined;
+  }
+
+  /**
+   * This slice as it may wait: on its own when it is the lesser part of its batch. The bytes count against the budget of
+   * whoever keeps it.
+   */
+  toKeep(): { readonly slice: BatchSlice; readonly bytes: number } {
+    const { data } = this;
+    const events = this.eventCount;
+    if (events * 2 >= data.eventCount) return { slice: this, bytes: retainedBytes(data) };
+    const slice = this.#compact(events);
+    return { slice, bytes: retainedBytes(slice.data) };
+  }
+
+  #compact(events: number): BatchSlice {
+    const { data } = this;
+    const entries: (WatchEntry | undefined)[] = [];
+    const from: number[] = [];
+    for (let index = 0; index < this.segmentCount; index += 1) {
+      const segment = this.segmentAt(index);
+      const entry = this.entryOf(segment);
+      if (entry === undefined) continue;
+      entries.push(entry);
+      from.push(segment);
+    }
+    const rows = new Uint32Array(events);
+    const starts = new Uint32Array(from.length);
+    let at = 0;
+    for (const [index, segment] of from.entries()) {
+      starts[index] = at;
+      const first = this.starts[segment] ?? 0;
+      for (let event = 0; event < (data.segmentEvents[segment] ?? 0); event += 1) rows[at++] = first + event;
+    }
+    return new BatchSlice(copyRows(data, from, rows), starts, entries, undefined);
+  }
+}
+
+function retainedBytes(data: EventBatchData): number {
+  return data.heap.length + data.eventCount * EVENT_OVERHEAD_BYTES;
+}

@@ -1,0 +1,230 @@
+/**
+ * Between what arrives and the one who reads it: a queue with a byte count, read by an iterator or handed to a callback.
+ * Main thread. Keeps order, including ends; copies only what has to wait; knows no watches and no budgets.
+ */
+import { EtcdError } from '../../wire/errors.js';
+import type { BatchSlice } from './batch-slice.js';
+import type { WatchEntry } from './watch-entry.js';
+
+export interface DeliveryOptions<View> {
+  readonly onBatch: ((view: View) => void | PromiseLike<void>) | undefined;
+  /** What the consumer sees of a slice. */
+  readonly render: (slice: BatchSlice) => View;
+  /** Bytes left the queue. */
+  readonly onDrained: () => void;
+  /** The callback threw or its promise was rejected. */
+  readonly onConsumerFailed: (thrown: unknown) => void;
+  /** The consumer left its loop. */
+  readonly onReturn: () => void;
+}
+
+type Item =
+  | { readonly kind: 'slice'; readonly slice: BatchSlice; readonly bytes: number }
+  /** Something that the consumer is told in order with the slices, such as the end of a member. */
+  | { readonly kind: 'notice'; readonly run: () => void };
+
+interface Reader<View> {
+  readonly resolve: (result: IteratorResult<View>) => void;
+  readonly reject: (error: EtcdError) => void;
+}
+
+/** Who takes slices at this moment. */
+type Consumer<View> =
+  /** Nobody yet. */
+  | { readonly kind: 'none' }
+  | { readonly kind: 'iterator'; readonly readers: Reader<View>[] }
+  | { readonly kind: 'callback'; readonly call: (view: View) => void | PromiseLike<void>; readonly busy: boolean };
+
+/** How it is over: reading on gives the end, or throws once. */
+type Closed = { readonly error: EtcdError | undefined } | undefined;
+
+export class Delivery<View> {
+  readonly #options: DeliveryOptions<View>;
+  #queue: Item[] = [];
+  #head = 0;
+  #queuedBytes = 0;
+  #consumer: Consumer<View>;
+  #closed: Closed;
+
+  constructor(options: DeliveryOptions<View>) {
+    this.#options = options;
+    this.#consumer =
+      options.onBatch === undefined ? { kind: 'none' } : { kind: 'callback', call: options.onBatch, busy: false };
+  }
+
+  /** Bytes that wait, as memory is held by them. */
+  get queuedBytes(): number {
+    return this.#queuedBytes;
+  }
+
+  /** Takes a slice: read at once if somebody is ready for it, otherwise queued on its own. */
+  offer(slice: BatchSlice): void {
+    // A consumer called for an earlier slice of the same batch may have cancelled what this one holds.
+    if (this.#closed !== undefined || !slice.visible) return;
+    if (this.#isEmpty) {
+      const consumer = this.#consumer;
+      if (consumer.kind === 'callback' && !consumer.busy) {
+        this.#call(consumer.call, slice);
+        return;
+      }
+      if (consumer.kind === 'iterator') {
+        const reader = consumer.readers.shift();
+        if (reader !== undefined) {
+          reader.resolve({ done: false, value: this.#options.render(slice) });
+          return;
+        }
+      }
+    }
+    const kept = slice.toKeep();
+    this.#queue.push({ kind: 'slice', ...kept });
+    this.#queuedBytes += kept.bytes;
+  }
+
+  /** The first revision of a watch that waits here; undefined when none does. */
+  firstQueuedRevision(entry: WatchEntry): number | undefined {
+    for (let index = this.#head; index < this.#queue.length; index += 1) {
+      const item = this.#queue[index];
+      const revision = item?.kind === 'slice' ? item.slice.firstRevisionOf(entry) : undefined;
+      if (revision !== undefined) return revision;
+    }
+    return undefined;
+  }
+
+  /** Runs when everything offered before has been taken: at once when nothing waits. */
+  notice(run: () => void): void {
+    if (this.#closed !== undefined) return;
+    const busy = this.#consumer.kind === 'callback' && this.#consumer.busy;
+    if (this.#isEmpty && !busy) run();
+    else this.#queue.push({ kind: 'notice', run });
+  }
+
+  /** Nothing comes any more; what waits is dropped, notices included. Readers get the end, or the error. */
+  close(error?: EtcdError): void {
+    if (this.#closed !== undefined) return;
+    this.#closed = { error };
+    this.#clear();
+    if (this.#consumer.kind !== 'iterator') return;
+    const readers = this.#consumer.readers.splice(0);
+    for (const reader of readers) {
+      // Only the first is told the error: an iterator that has thrown is done.
+      if (error !== undefined && reader === readers[0]) {
+        this.#closed = { error: undefined };
+        reader.reject(error);
+      } else reader.resolve({ done: true, value: undefined });
+    }
+  }
+
+  /**
+   * The iterator. There is one at a time, since a batch goes to one reader.
+   *
+   * @throws EtcdError `invalid-argument` for a second one, and where batches go to `onBatch`.
+   */
+  iterate(): AsyncIterableIterator<View> {
+    if (this.#consumer.kind === 'callback') throw refused('batches go to onBatch; leave onBatch out to iterate');
+    if (this.#consumer.kind === 'iterator')
+      throw refused('it is being iterated already; one loop reads at a time, since each batch goes to one reader');
+    this.#consumer = { kind: 'iterator', readers: [] };
+    const iterator: AsyncIterableIterator<View> = {
+      next: () => this.#next(),
+      return: async () => {
+        this.#options.onReturn();
+        return { done: true, value: undefined };
+      },
+      [Symbol.asyncIterator]: () => iterator,
+    };
+    return iterator;
+  }
+
+  get #isEmpty(): boolean {
+    return this.#head === this.#queue.length;
+  }
+
+  #next(): Promise<IteratorResult<View>> {
+    const slice = this.#takeSlice();
+    if (slice !== undefined) return Promise.resolve({ done: false, value: this.#options.render(slice) });
+    // Asked after taking: a notice that was taken may have closed it.
+    const closed = this.#closed;
+    if (closed !== undefined) {
+      this.#closed = { error: undefined };
+      return closed.error === undefined
+        ? Promise.resolve({ done: true, value: undefined })
+        : Promise.reject(closed.error);
+    }
+    return new Promise((resolve, reject) => {
+      if (this.#consumer.kind === 'iterator') this.#consumer.readers.push({ resolve, reject });
+    });
+  }
+
+  /** The next slice that somebody still wants; runs the notices before it. */
+  #takeSlice(): BatchSlice | undefined {
+    for (;;) {
+      const item = this.#queue[this.#head];
+      if (item === undefined) return undefined;
+      this.#advance();
+      if (item.kind === 'notice') {
+        item.run();
+        continue;
+      }
+      this.#queuedBytes -= item.bytes;
+      this.#options.onDrained();
+      if (item.slice.visible) return item.slice;
+    }
+  }
+
+  #advance(): void {
+    this.#head += 1;
+    if (this.#head === this.#queue.length) this.#clearQueue();
+    else if (this.#head >= 1024 && this.#head * 2 >= this.#queue.length) {
+      this.#queue = this.#queue.slice(this.#head);
+      this.#head = 0;
+    }
+  }
+
+  #clear(): void {
+    this.#clearQueue();
+    this.#queuedBytes = 0;
+  }
+
+  #clearQueue(): void {
+    this.#queue = [];
+    this.#head = 0;
+  }
+
+  #call(call: (view: View) => void | PromiseLike<void>, slice: BatchSlice): void {
+    let result: unknown;
+    try {
+      result = call(this.#options.render(slice));
+    } catch (error) {
+      this.#options.onConsumerFailed(error);
+      return;
+    }
+    if (!isThenable(result)) return;
+    this.#consumer = { kind: 'callback', call, busy: true };
+    result.then(
+      () => this.#called(call),
+      (error: unknown) => this.#options.onConsumerFailed(error),
+    );
+  }
+
+  /** The callback's promise is fulfilled: it is given what has come meanwhile, one after another. */
+  #called(call: (view: View) => void | PromiseLike<void>): void {
+    this.#consumer = { kind: 'callback', call, busy: false };
+    while (this.#closed === undefined && !this.#isBusy) {
+      const slice = this.#takeSlice();
+      if (slice === undefined) return;
+      this.#call(call, slice);
+    }
+  }
+
+  get #isBusy(): boolean {
+    return this.#consumer.kind === 'callback' && this.#consumer.busy;
+  }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
+}
+
+function refused(message: string): EtcdError {
+  return new EtcdError(message, { code: 'invalid-argument', outcome: 'not-sent' });
+}

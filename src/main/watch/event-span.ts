@@ -1,0 +1,49 @@
+/** A run of events in a batch, as an iterable of views. Main thread; pure. */
+import type { EventBatchData } from '../../wire/event-batch.js';
+import { WatchEvent } from './watch-event.js';
+
+/** Events that follow each other, in the order of their revisions. */
+export class EventSpan implements Iterable<WatchEvent> {
+  readonly #data: EventBatchData;
+  readonly #first: number;
+  readonly length: number;
+
+  /** @internal */
+  constructor(data: EventBatchData, first: number, length: number) {
+    this.#data = data;
+    this.#first = first;
+    this.length = length;
+  }
+
+  /** The event at `index`, counted from the end when negative; undefined outside. */
+  at(index: number): WatchEvent | undefined {
+    const from = index < 0 ? index + this.length : index;
+    return from >= 0 && from < this.length ? new WatchEvent(this.#data, this.#first + from) : undefined;
+  }
+
+  [Symbol.iterator](): IterableIterator<WatchEvent> {
+    return new SpanIterator(this.#data, this.#first, this.#first + this.length);
+  }
+}
+
+/** Written out, since a generator costs several times as much per event. */
+class SpanIterator implements IterableIterator<WatchEvent> {
+  readonly #data: EventBatchData;
+  readonly #end: number;
+  #row: number;
+
+  constructor(data: EventBatchData, first: number, end: number) {
+    this.#data = data;
+    this.#row = first;
+    this.#end = end;
+  }
+
+  next(): IteratorResult<WatchEvent> {
+    if (this.#row >= this.#end) return { done: true, value: undefined };
+    return { done: false, value: new WatchEvent(this.#data, this.#row++) };
+  }
+
+  [Symbol.iterator](): this {
+    return this;
+  }
+}

@@ -1,0 +1,108 @@
+/**
+ * Questions how far a watch has come, on their way to its shard. Main thread. Each has a time limit of its own here, since
+ * a shard that does not run cannot keep it.
+ */
+import type { WatchCommand } from '../../wire/contract.js';
+import { EtcdError } from '../../wire/errors.js';
+import { abortedError } from '../abort-link.js';
+import { checkOptions, integerRule, signalRule } from '../options.js';
+import type { WatchEntry } from './watch-entry.js';
+
+/** Options of `progress()`. */
+export interface ProgressOptions {
+  /** etcd may ignore the question while it is busy; it is repeated until this has passed. Default 10,000. */
+  readonly timeoutMs?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+const DEFAULT_TIMEOUT_MS = 10_000;
+/** The shard's own time limit is told better (it knows the server); this one only covers a shard that hangs. */
+const GRACE_MS = 1_000;
+
+interface Pending {
+  readonly entry: WatchEntry;
+  readonly deadline: number;
+  readonly finish: (result: { readonly revision: number } | { readonly error: EtcdError }) => void;
+}
+
+export class ProgressRequests {
+  readonly #send: (entry: WatchEntry, command: WatchCommand) => void;
+  readonly #pending = new Map<number, Pending>();
+  #lastId = 0;
+
+  constructor(send: (entry: WatchEntry, command: WatchCommand) => void) {
+    this.#send = send;
+  }
+
+  /** @throws EtcdError `timeout`, `aborted`, `closed`, or how the watch ended. */
+  async ask(entry: WatchEntry, options: ProgressOptions): Promise<bigint> {
+    checkOptions<ProgressOptions>(
+      options,
+      { timeoutMs: integerRule(1, 2 ** 31 - 1 - GRACE_MS), signal: signalRule },
+      'progress',
+    );
+    const { timeoutMs = DEFAULT_TIMEOUT_MS, signal } = options;
+    if (signal?.aborted === true) throw abortedError(signal);
+    await entry.ready.promise; // the shard must know the watch before it is asked about it
+    if (entry.ended.settled || entry.dropped) throw endedError();
+    const requestId = (this.#lastId += 1);
+    return new Promise((resolve, reject) => {
+      const abort = (): void => this.#finish(requestId, { error: abortedError(signal ?? AbortSignal.abort()) });
+      const timer = setTimeout(() => {
+        this.#finish(requestId, { error: timeoutError(timeoutMs) });
+      }, timeoutMs + GRACE_MS);
+      signal?.addEventListener('abort', abort, { once: true });
+      const finish: Pending['finish'] = (result) => {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', abort);
+        if ('error' in result) reject(result.error);
+        else resolve(BigInt(result.revision));
+      };
+      this.#pending.set(requestId, { entry, deadline: performance.now() + timeoutMs, finish });
+      this.#send(entry, { kind: 'progress', requestId, watch: entry.watch, timeoutMs });
+    });
+  }
+
+  answered(requestId: number, revision: number, error: EtcdError | undefined): void {
+    this.#finish(requestId, error === undefined ? { revision } : { error });
+  }
+
+  /** The questions of a shard that is replaced, with the time that is left to each. */
+  commandsOf(shard: number): WatchCommand[] {
+    const commands: WatchCommand[] = [];
+    for (const [requestId, { entry, deadline }] of this.#pending) {
+      if (entry.shard !== shard) continue;
+      const timeoutMs = Math.max(1, Math.round(deadline - performance.now()));
+      commands.push({ kind: 'progress', requestId, watch: entry.watch, timeoutMs });
+    }
+    return commands;
+  }
+
+  /** The watch is over, and its questions with it. */
+  ended(entry: WatchEntry, error: EtcdError): void {
+    for (const [requestId, pending] of Array.from(this.#pending)) {
+      if (pending.entry === entry) this.#finish(requestId, { error });
+    }
+  }
+
+  close(error: EtcdError): void {
+    for (const requestId of Array.from(this.#pending.keys())) this.#finish(requestId, { error });
+  }
+
+  #finish(requestId: number, result: { readonly revision: number } | { readonly error: EtcdError }): void {
+    const pending = this.#pending.get(requestId);
+    this.#pending.delete(requestId);
+    pending?.finish(result);
+  }
+}
+
+function timeoutError(timeoutMs: number): EtcdError {
+  return new EtcdError(`the server told no progress within ${String(timeoutMs)} ms (option timeoutMs)`, {
+    code: 'timeout',
+    retryable: true,
+  });
+}
+
+function endedError(): EtcdError {
+  return new EtcdError('the watch has ended', { code: 'closed', outcome: 'not-sent' });
+}

@@ -1,0 +1,82 @@
+/**
+ * The watch commands for one shard, gathered during a turn of the event loop and sent as few messages: adding 10,000
+ * watches costs one. Main thread. While its shard is being replaced nothing is sent: the new one is told everything.
+ */
+import type { WatchCommand, WatchNumber, WatchSpec } from '../../wire/contract.js';
+import type { WatchEntry } from './watch-entry.js';
+
+export class WatchOutbox {
+  readonly #send: (command: WatchCommand) => void;
+  #added: WatchEntry[] = [];
+  #removed: WatchNumber[] = [];
+  /** Entries that may have to be detached or attached; what counts is how they stand when the turn is over. */
+  readonly #moved = new Set<WatchEntry>();
+  #isScheduled = false;
+
+  constructor(send: (command: WatchCommand) => void) {
+    this.#send = send;
+  }
+
+  add(entry: WatchEntry): void {
+    this.#added.push(entry);
+    this.#schedule();
+  }
+
+  /** Only for a watch that was sent. */
+  remove(entry: WatchEntry): void {
+    this.#removed.push(entry.watch);
+    this.#moved.delete(entry);
+    this.#schedule();
+  }
+
+  /** The entry's wish to be detached has changed. */
+  move(entry: WatchEntry): void {
+    this.#moved.add(entry);
+    this.#schedule();
+  }
+
+  /** Forgets what was gathered: the shard is gone. */
+  clear(): void {
+    this.#added = [];
+    this.#removed = [];
+    this.#moved.clear();
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    queueMicrotask(() => {
+      this.#isScheduled = false;
+      this.#flush();
+    });
+  }
+
+  #flush(): void {
+    const added = this.#added.filter((entry) => !entry.dropped && !entry.sent);
+    const removed = this.#removed;
+    const detach: WatchNumber[] = [];
+    const attach: WatchNumber[] = [];
+    for (const entry of added) entry.sent = true;
+    for (const entry of this.#moved) {
+      const wished = entry.lagging || entry.paused;
+      if (entry.dropped || wished === entry.detached) continue;
+      entry.detached = wished;
+      (wished ? detach : attach).push(entry.watch);
+    }
+    this.clear();
+    if (added.length > 0) this.#send({ kind: 'watch', watches: added.map((entry) => watchSpec(entry)) });
+    if (detach.length > 0) this.#send({ kind: 'detach', watches: detach });
+    if (attach.length > 0) this.#send({ kind: 'attach', watches: attach });
+    if (removed.length > 0) this.#send({ kind: 'unwatch', watches: removed });
+  }
+}
+
+/** A watch as its shard is to be asked for it now: from its next revision where it was created before. */
+export function watchSpec(entry: WatchEntry): WatchSpec {
+  return {
+    ...entry.request,
+    watch: entry.watch,
+    startRevision: entry.created ? entry.next : entry.request.startRevision,
+    resumed: entry.created,
+  };
+}
