@@ -117,7 +117,7 @@ export class Engine {
     switch (this.#state.kind) {
       case 'open': {
         const closed = this.#close();
-        if (this.#state.kind === 'open') this.#state = { kind: 'closing', closed };
+        this.#state = { kind: 'closing', closed };
         return closed;
       }
       case 'closing':
@@ -134,7 +134,7 @@ export class Engine {
    * threads; last what the application's own calls run over.
    */
   async #close(): Promise<void> {
-    await Promise.resolve(); // so that `closing` is entered before anybody is called
+    await Promise.resolve(); // `closing` is entered before anything below runs
     await this.#leases?.close();
     this.router.close();
     await Promise.all(this.links.map((link) => link.stop(STOP_TIMEOUT_MS)));

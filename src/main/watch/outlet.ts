@@ -3,7 +3,7 @@
  * attached again or ended. Main thread. Used by watcher and group; sees to it that each watch has exactly one outcome.
  */
 import { EtcdError } from '../../wire/errors.js';
-import { BatchSlice } from './batch-slice.js';
+import { type BatchSlice } from './batch-slice.js';
 import { Delivery } from './delivery.js';
 import { Hold } from './hold.js';
 import type { WatchEntry } from './watch-entry.js';

@@ -1,5 +1,5 @@
 /** Very many watches with one consumer: what `etcd.watchGroup()` gives. Main thread. */
-import { EtcdError } from '../../wire/errors.js';
+import { type EtcdError } from '../../wire/errors.js';
 import type { RangeInput } from '../../wire/key-range.js';
 import { linkAbort, refuseAborted } from '../abort-link.js';
 import { invalidOption } from '../options.js';

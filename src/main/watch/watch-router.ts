@@ -19,7 +19,7 @@ export interface WatchOwner extends SegmentSink {
   readonly queuedBytes: number;
   readonly laggingCount: number;
   /** The engine closes: end everything as cancelled. */
-  close(): void;
+  close(): Promise<void>;
 }
 
 /** Where the router's commands go. */
@@ -211,7 +211,7 @@ export class WatchRouter {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#progress.close(closedError());
-    for (const owner of Array.from(this.#owners)) owner.close();
+    for (const owner of Array.from(this.#owners)) void owner.close();
     for (const side of this.#sides) {
       side.outbox.clear();
       confirmAll(side);
