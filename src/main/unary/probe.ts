@@ -5,7 +5,7 @@ import { EtcdError, toEtcdError } from '../../wire/errors.js';
 import { bigintFromLong } from '../../wire/int64.js';
 import type { CallOptions } from './call-scope.js';
 import type { UnaryClient } from './unary-client.js';
-import { kvMethods, maintenanceMethods } from './unary-method.js';
+import { kvMethods, maintenanceMethods } from './etcd-methods.js';
 
 /** After the first answer, how long the others may take to be part of the result. */
 const GRACE_MS = 250;

@@ -5,12 +5,12 @@
 import type { ConnectionSettings } from '../../wire/connection-settings.js';
 import { backoffDelayMs } from '../../wire/backoff.js';
 import { EtcdError, toEtcdError } from '../../wire/errors.js';
-import { CallScope, type CallOptions } from './call-scope.js';
+import { CallScope } from './call-scope.js';
 import { connectAny } from './connect-race.js';
 import { Failover, mayTryAgain } from './failover.js';
 import { MemberChannel } from './member-channel.js';
 import { attemptCall, type Attempt } from './unary-call.js';
-import type { UnaryMethod } from './unary-method.js';
+import type { UnaryCallOptions, UnaryCaller, UnaryMethod } from './unary-method.js';
 
 export const DEFAULT_REQUEST_TIMEOUT_MS = 5_000;
 
@@ -30,19 +30,7 @@ export interface UnaryClientOptions {
   readonly random?: (() => number) | undefined;
 }
 
-/** What a method needs to be called safely. */
-export interface UnaryCallOptions extends CallOptions {
-  /** The call changes nothing (or repeating it changes nothing more), so it may be sent again after any failure to answer. */
-  readonly readOnly: boolean;
-  /** Ask the member to refuse at once while it has no leader. Not for serializable reads, which need none. */
-  readonly requireLeader: boolean;
-  /** The lease that the call is about, for its errors. */
-  readonly leaseId?: bigint | undefined;
-  /** Only this member, by its place in the settings: for calls about one member. */
-  readonly member?: number | undefined;
-}
-
-export class UnaryClient {
+export class UnaryClient implements UnaryCaller {
   readonly settings: ConnectionSettings;
   readonly #channels: readonly MemberChannel[];
   readonly #failover: Failover;

@@ -1,8 +1,7 @@
 /**
- * The unary methods of etcd's API that the main thread calls: path, request, answer. Main thread. The generated code is
- * imported here and by the converters next to each service, nowhere else.
+ * What a unary call is made of, without the generated code: the types that public declarations may mention. Main thread.
  */
-import { etcdserverpb as rpc } from '../generated/etcd.js';
+import type { CallOptions } from './call-scope.js';
 
 /** One unary method: how to write its request and read its answer. */
 export interface UnaryMethod<Request, Response> {
@@ -13,40 +12,23 @@ export interface UnaryMethod<Request, Response> {
   decode(bytes: Uint8Array): Response;
 }
 
-/** What is used of a class that protobufjs generates. */
-interface Message<Properties, Decoded> {
-  decode(bytes: Uint8Array): Decoded;
-  encode(message: Properties): { finish(): Uint8Array };
+/** What a method needs to be called safely. */
+export interface UnaryCallOptions extends CallOptions {
+  /** The call changes nothing (or repeating it changes nothing more), so it may be sent again after any failure to answer. */
+  readonly readOnly: boolean;
+  /** Ask the member to refuse at once while it has no leader. Not for serializable reads, which need none. */
+  readonly requireLeader: boolean;
+  /** The lease that the call is about, for its errors. */
+  readonly leaseId?: bigint | undefined;
+  /** Only this member, by its place in the settings: for calls about one member. */
+  readonly member?: number | undefined;
 }
 
-function method<Request, Response>(
-  path: string,
-  request: Pick<Message<Request, unknown>, 'encode'>,
-  response: Pick<Message<never, Response>, 'decode'>,
-): UnaryMethod<Request, Response> {
-  return {
-    path,
-    encode: (message) => request.encode(message).finish(),
-    decode: (bytes) => response.decode(bytes),
-  };
+/** Who makes unary calls; the services know no more of the transport. */
+export interface UnaryCaller {
+  call<Request, Response>(
+    method: UnaryMethod<Request, Response>,
+    message: Request,
+    options: UnaryCallOptions,
+  ): Promise<Response>;
 }
-
-export const kvMethods: {
-  readonly range: UnaryMethod<rpc.RangeRequest.$Properties, rpc.RangeResponse>;
-  readonly put: UnaryMethod<rpc.PutRequest.$Properties, rpc.PutResponse>;
-  readonly deleteRange: UnaryMethod<rpc.DeleteRangeRequest.$Properties, rpc.DeleteRangeResponse>;
-  readonly txn: UnaryMethod<rpc.TxnRequest.$Properties, rpc.TxnResponse>;
-  readonly compact: UnaryMethod<rpc.CompactionRequest.$Properties, rpc.CompactionResponse>;
-} = {
-  range: method('/etcdserverpb.KV/Range', rpc.RangeRequest, rpc.RangeResponse),
-  put: method('/etcdserverpb.KV/Put', rpc.PutRequest, rpc.PutResponse),
-  deleteRange: method('/etcdserverpb.KV/DeleteRange', rpc.DeleteRangeRequest, rpc.DeleteRangeResponse),
-  txn: method('/etcdserverpb.KV/Txn', rpc.TxnRequest, rpc.TxnResponse),
-  compact: method('/etcdserverpb.KV/Compact', rpc.CompactionRequest, rpc.CompactionResponse),
-};
-
-export const maintenanceMethods: {
-  readonly status: UnaryMethod<rpc.StatusRequest.$Properties, rpc.StatusResponse>;
-} = {
-  status: method('/etcdserverpb.Maintenance/Status', rpc.StatusRequest, rpc.StatusResponse),
-};

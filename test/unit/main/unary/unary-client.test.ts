@@ -1,8 +1,9 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { etcdserverpb as rpc } from '../../../../src/main/generated/etcd.js';
 import { probe } from '../../../../src/main/unary/probe.js';
-import { UnaryClient, type UnaryCallOptions } from '../../../../src/main/unary/unary-client.js';
-import { kvMethods } from '../../../../src/main/unary/unary-method.js';
+import { kvMethods } from '../../../../src/main/unary/etcd-methods.js';
+import { UnaryClient } from '../../../../src/main/unary/unary-client.js';
+import type { UnaryCallOptions } from '../../../../src/main/unary/unary-method.js';
 import { EtcdError } from '../../../../src/wire/errors.js';
 import { deadEndpoint, ScriptedServer, settingsFor, SilentPort, type Answer } from './scripted-server.js';
 

@@ -1,0 +1,76 @@
+/**
+ * Comparisons of transactions. Main thread; pure.
+ */
+import { INT64_MIN, requireInt64 } from '../../wire/int64.js';
+import { toBytes, toKeyRange, type KeyInput, type RangeInput } from '../../wire/key-range.js';
+import { etcdserverpb as rpc } from '../generated/etcd.js';
+import { type LeaseInput } from './kv-options.js';
+import { long } from './requests.js';
+import type { Comparison } from './txn-builder.js';
+import { rememberCompare } from './txn-requests.js';
+
+/** The four ways to compare. */
+export interface Comparator<Operand> {
+  equals(operand: Operand): Comparison;
+  notEquals(operand: Operand): Comparison;
+  greaterThan(operand: Operand): Comparison;
+  lessThan(operand: Operand): Comparison;
+}
+
+/** What of a key can be compared. */
+export interface CompareTarget {
+  /** The value, byte by byte. A key that is not there fails every comparison of its value. */
+  readonly value: Comparator<KeyInput>;
+  /** How often the key was written since it was created; 0n for a key that is not there. */
+  readonly version: Comparator<bigint>;
+  /** The revision in which the key was created; 0n for a key that is not there. */
+  readonly createRevision: Comparator<bigint>;
+  /** The revision of the key's last change; 0n for a key that is not there. */
+  readonly modRevision: Comparator<bigint>;
+  /** The lease that the key hangs on; 0n for none. */
+  readonly lease: Comparator<LeaseInput>;
+}
+
+/**
+ * Begins a comparison: `compare('k').modRevision.equals(7n)`.
+ *
+ * For a range it must hold for every key in it; a range without keys is compared as one key that is not there.
+ *
+ * @throws EtcdError `invalid-argument` for a range or operand that is not allowed.
+ */
+export function compare(range: RangeInput): CompareTarget {
+  const { key, rangeEnd } = toKeyRange(range);
+  const base = rangeEnd === undefined ? { key } : { key, rangeEnd };
+  const { CompareTarget: Target } = rpc.Compare;
+  const number = (value: bigint, name: string): ReturnType<typeof long> => long(requireInt64(value, name, 0n));
+  return {
+    value: comparator(base, Target.VALUE, (value) => ({ value: toBytes(value, 'value') })),
+    version: comparator(base, Target.VERSION, (value) => ({ version: number(value, 'version') })),
+    createRevision: comparator(base, Target.CREATE, (value) => ({ createRevision: number(value, 'createRevision') })),
+    modRevision: comparator(base, Target.MOD, (value) => ({ modRevision: number(value, 'modRevision') })),
+    lease: comparator(base, Target.LEASE, (value) => ({ lease: long(leaseOperand(value)) })),
+  };
+}
+
+type Operand = Pick<rpc.Compare.$Properties, 'value' | 'version' | 'createRevision' | 'modRevision' | 'lease'>;
+
+function comparator<T>(
+  base: Pick<rpc.Compare.$Properties, 'key' | 'rangeEnd'>,
+  target: rpc.Compare.CompareTarget,
+  operandOf: (value: T) => Operand,
+): Comparator<T> {
+  const { CompareResult: Result } = rpc.Compare;
+  const make = (result: rpc.Compare.CompareResult, value: T): Comparison =>
+    rememberCompare({ ...base, target, result, ...operandOf(value) });
+  return {
+    equals: (value) => make(Result.EQUAL, value),
+    notEquals: (value) => make(Result.NOT_EQUAL, value),
+    greaterThan: (value) => make(Result.GREATER, value),
+    lessThan: (value) => make(Result.LESS, value),
+  };
+}
+
+/** Here 0n is a meaning of its own: no lease. */
+function leaseOperand(lease: LeaseInput): bigint {
+  return requireInt64(typeof lease === 'object' ? lease.leaseId : lease, 'lease', INT64_MIN);
+}

@@ -1,0 +1,158 @@
+/**
+ * The kv service: keys and values, ranges, transactions, compaction. Main thread; keeps no state, owns no connection.
+ */
+import { requireInt64 } from '../../wire/int64.js';
+import { toKeyRange, type KeyInput, type KeyRange, type RangeInput } from '../../wire/key-range.js';
+import type { CallOptions } from '../unary/call-scope.js';
+import { kvMethods } from '../unary/etcd-methods.js';
+import type { UnaryCallOptions, UnaryCaller } from '../unary/unary-method.js';
+import type { CompactResult, DeleteResult, KeyValue, PutResult, RangeResult } from './key-value.js';
+import {
+  CALL_OPTIONS,
+  checkNames,
+  COMPACT_OPTIONS,
+  DELETE_OPTIONS,
+  GET_OPTIONS,
+  leaseIdOf,
+  optionalBoolean,
+  PUT_OPTIONS,
+  RANGE_OPTIONS,
+  refusal,
+  type CompactOptions,
+  type DeleteOptions,
+  type GetOptions,
+  type PutOptions,
+  type RangeFilters,
+  type RangeOptions,
+} from './kv-options.js';
+import { pagePlan, readPages, type Page, type PagesOptions } from './pages.js';
+import { deleteRequest, long, putRequest, rangeRequest } from './requests.js';
+import { deleteResultFrom, headerFrom, putResultFrom, rangeResultFrom } from './responses.js';
+import { Txn } from './txn.js';
+
+const PAGES_OPTIONS = [...RANGE_OPTIONS.filter((name) => name !== 'countOnly' && name !== 'sort'), 'pageSize'];
+
+/**
+ * etcd's key-value store. Every method checks its arguments before anything is sent (`invalid-argument`), takes `signal` and
+ * `timeoutMs`, and rejects with an `EtcdError`: `timeout`, `aborted`, `closed`, `unavailable`, `no-leader`, `permission-denied`,
+ * `unauthenticated` and the codes named with each. Reads are repeated until they are served or their time is up. Writes are
+ * repeated only where they provably were not applied; the error of a failed write has an `outcome`: `not-sent`, `refused`, or
+ * `unknown` where it may have been applied.
+ */
+export class Kv {
+  readonly #caller: UnaryCaller;
+
+  constructor(caller: UnaryCaller) {
+    this.#caller = caller;
+  }
+
+  /**
+   * Reads one key; null where it is not there.
+   *
+   * @throws EtcdError `compacted` or `future-revision` for a `revision` that the store has no more or not yet.
+   */
+  async get(key: KeyInput, options: GetOptions & CallOptions = {}): Promise<KeyValue | null> {
+    checkNames(options, 'get', GET_OPTIONS, CALL_OPTIONS);
+    const response = await this.#caller.call(kvMethods.range, rangeRequest({ key }, options), readCall(options));
+    return rangeResultFrom(response).kvs[0] ?? null;
+  }
+
+  /**
+   * Reads a range in one answer, whatever its size. For large ranges {@link pages} needs less memory on both sides.
+   *
+   * @throws EtcdError `compacted` or `future-revision`, as {@link get}.
+   */
+  async range(range: RangeInput, options: RangeOptions & CallOptions = {}): Promise<RangeResult> {
+    checkNames(options, 'range', RANGE_OPTIONS, CALL_OPTIONS);
+    return rangeResultFrom(await this.#caller.call(kvMethods.range, rangeRequest(range, options), readCall(options)));
+  }
+
+  /** How many keys a range has. */
+  async count(range: RangeInput, options: GetOptions & CallOptions = {}): Promise<bigint> {
+    checkNames(options, 'count', GET_OPTIONS, CALL_OPTIONS);
+    const request = rangeRequest(range, { ...options, countOnly: true });
+    return rangeResultFrom(await this.#caller.call(kvMethods.range, request, readCall(options))).count;
+  }
+
+  /**
+   * Reads a range page by page, in the order of the keys, all pages at the revision of the first (or the one asked for): writes
+   * made meanwhile do not show. The first page comes even when it is empty. `timeoutMs` is for each page; `break` ends it.
+   *
+   * @throws EtcdError from the iteration: `compacted` where the revision was compacted between two pages (begin again then).
+   */
+  pages(range: RangeInput, options: PagesOptions & CallOptions = {}): AsyncGenerator<Page, void, void> {
+    if ('sort' in options || 'countOnly' in options) {
+      throw refusal('pages come in the order of the keys: sort and countOnly are for range()');
+    }
+    checkNames(options, 'pages', PAGES_OPTIONS, CALL_OPTIONS);
+    const { signal, timeoutMs, pageSize: _pageSize, limit: _limit, revision: _revision, ...filters } = options;
+    const call = readCall({ signal, timeoutMs, serializable: filters.serializable });
+    // Checked now, not when the first page is asked for.
+    const whole = toKeyRange(range);
+    rangeRequest(range, filters);
+    return readPages(whole, pagePlan(options), async (part, limit, revision) => {
+      const request = pageRequest(part, { ...filters, limit, revision });
+      return rangeResultFrom(await this.#caller.call(kvMethods.range, request, call));
+    });
+  }
+
+  /**
+   * Writes one key.
+   *
+   * @param value undefined only with `ignoreValue`.
+   * @throws EtcdError `lease-not-found` (a `LeaseError`), `no-space`, `request-too-large`.
+   */
+  async put(key: KeyInput, value: KeyInput | undefined, options: PutOptions & CallOptions = {}): Promise<PutResult> {
+    checkNames(options, 'put', PUT_OPTIONS, CALL_OPTIONS);
+    const request = putRequest(key, value, options);
+    const leaseId = options.lease === undefined ? undefined : leaseIdOf(options.lease, 'lease');
+    return putResultFrom(await this.#caller.call(kvMethods.put, request, { ...writeCall(options), leaseId }));
+  }
+
+  /** Deletes a key or a range, in one revision. Deleting what is not there is no error: `deleted` is 0n then. */
+  async delete(range: RangeInput, options: DeleteOptions & CallOptions = {}): Promise<DeleteResult> {
+    checkNames(options, 'delete', DELETE_OPTIONS, CALL_OPTIONS);
+    const request = deleteRequest(range, options);
+    return deleteResultFrom(await this.#caller.call(kvMethods.deleteRange, request, writeCall(options)));
+  }
+
+  /** Begins a transaction: `kv.txn().if(…).then(…).else(…).commit()`. Nothing is sent before `commit()`. */
+  txn(): Txn {
+    return new Txn(this.#caller);
+  }
+
+  /**
+   * Forgets the history before a revision: reads and watches from before it fail with `compacted` from then on.
+   *
+   * @throws EtcdError `compacted` where it has been compacted already, `future-revision`.
+   */
+  async compact(revision: bigint, options: CompactOptions & CallOptions = {}): Promise<CompactResult> {
+    checkNames(options, 'compact', COMPACT_OPTIONS, CALL_OPTIONS);
+    const request = {
+      revision: long(requireInt64(revision, 'revision', 1n)),
+      physical: optionalBoolean(options.physical, 'physical'),
+    };
+    const { header } = await this.#caller.call(kvMethods.compact, request, writeCall(options));
+    return { header: headerFrom(header) };
+  }
+}
+
+function pageRequest(part: KeyRange, options: RangeFilters & { limit: number }): ReturnType<typeof rangeRequest> {
+  const { key, rangeEnd } = part;
+  const request = rangeRequest({ key }, options);
+  if (rangeEnd !== undefined) request.rangeEnd = rangeEnd;
+  return request;
+}
+
+function readCall(options: CallOptions & { readonly serializable?: boolean | undefined }): UnaryCallOptions {
+  // A serializable read is for when there is no leader, too.
+  return { ...callOptions(options), readOnly: true, requireLeader: options.serializable !== true };
+}
+
+function writeCall(options: CallOptions): UnaryCallOptions {
+  return { ...callOptions(options), readOnly: false, requireLeader: true };
+}
+
+function callOptions({ signal, timeoutMs }: CallOptions): CallOptions {
+  return { signal, timeoutMs };
+}

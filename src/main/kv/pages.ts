@@ -1,0 +1,70 @@
+/**
+ * Reads a range page by page, all pages at one revision. Main thread.
+ */
+import { compareKeys, type KeyRange } from '../../wire/key-range.js';
+import type { KeyValue, RangeResult } from './key-value.js';
+import { optionalCount, optionalRevision, type RangeFilters } from './kv-options.js';
+import { malformed } from './responses.js';
+
+export const DEFAULT_PAGE_SIZE = 1_000;
+
+export interface PagesOptions extends RangeFilters {
+  /** Keys in one page, from 1. Default 1,000. */
+  readonly pageSize?: number | undefined;
+  /** Keys in all pages together, from 1. Default: all. */
+  readonly limit?: number | undefined;
+}
+
+/** One page of a range. */
+export interface Page extends RangeResult {
+  /** The revision at which all pages are read: watch from the one after it to miss nothing. */
+  readonly revision: bigint;
+}
+
+/** Reads one page: so many keys from `range`, at a revision (undefined: now). */
+export type ReadPage = (range: KeyRange, limit: number, revision: bigint | undefined) => Promise<RangeResult>;
+
+/** Which pages to read; checked. */
+export interface PagePlan {
+  readonly pageSize: number;
+  readonly limit: number;
+  readonly revision: bigint | undefined;
+}
+
+/** @throws EtcdError `invalid-argument` */
+export function pagePlan(options: PagesOptions): PagePlan {
+  return {
+    pageSize: optionalCount(options.pageSize, 'pageSize') ?? DEFAULT_PAGE_SIZE,
+    limit: optionalCount(options.limit, 'limit') ?? Number.POSITIVE_INFINITY,
+    revision: optionalRevision(options.revision, 'revision'),
+  };
+}
+
+/** The first page comes even when it is empty, for its revision. Pages are read when they are asked for, one at a time. */
+export async function* readPages(range: KeyRange, plan: PagePlan, read: ReadPage): AsyncGenerator<Page, void, void> {
+  let { revision } = plan;
+  let left = plan.limit;
+  let rest = range;
+  let count: bigint | undefined;
+  while (true) {
+    const page = await read(rest, Math.min(plan.pageSize, left), revision);
+    // Writes that come between two pages must not show: what the first page saw is what all see.
+    revision ??= page.header.revision;
+    // Later answers count only what is left of the range.
+    count ??= page.count;
+    left -= page.kvs.length;
+    const last = page.kvs.at(-1);
+    if (page.more && last === undefined) throw malformed('a page without keys that says there are more');
+    yield { ...page, count, revision };
+    if (!page.more || last === undefined || left <= 0) return;
+    rest = { key: keyAfter(last, rest.key), rangeEnd: range.rangeEnd };
+  }
+}
+
+/** The smallest key above the last one: itself and a zero byte. Safe for every key, text or not. */
+function keyAfter(last: KeyValue, start: Uint8Array): Uint8Array {
+  if (compareKeys(last.key, start) < 0) throw malformed('a page whose keys are not in order');
+  const next = new Uint8Array(last.key.length + 1);
+  next.set(last.key);
+  return next;
+}

@@ -1,0 +1,72 @@
+/**
+ * What a transaction consists of, step by step. Main thread; sends nothing.
+ */
+import { refusal } from './kv-options.js';
+
+/** One condition of a transaction, made by `compare`. */
+export interface Comparison {
+  readonly kind: 'comparison';
+}
+
+export type OperationKind = 'put' | 'get' | 'range' | 'delete';
+
+/** One operation of a transaction, made by `put`, `get`, `range` or `del`. */
+export interface Operation<Kind extends OperationKind = OperationKind> {
+  readonly kind: Kind;
+}
+
+/** What a branch may hold: an operation, or a transaction inside the transaction. */
+export type TxnStep = Operation | TxnBuilder;
+
+/** A transaction as it is written down so far. */
+export interface TxnSteps {
+  readonly comparisons: readonly Comparison[];
+  readonly success: readonly TxnStep[];
+  readonly failure: readonly TxnStep[];
+}
+
+/**
+ * A transaction being written: `txn().if(…).then(…).else(…)`. Each part may be given in several calls. Give it to the
+ * `then()` or `else()` of another one to nest it; `kv.txn()` makes one with `commit()`.
+ */
+export class TxnBuilder {
+  readonly #comparisons: Comparison[] = [];
+  readonly #success: TxnStep[] = [];
+  readonly #failure: TxnStep[] = [];
+
+  /** All must hold for the `then` branch to run; none given always hold. */
+  if(...comparisons: readonly Comparison[]): this {
+    this.#comparisons.push(...comparisons);
+    return this;
+  }
+
+  /** What runs when all comparisons hold, in this order and in one revision. */
+  then(...steps: readonly TxnStep[]): this {
+    const [first, reject]: readonly unknown[] = steps;
+    if (typeof first === 'function') {
+      // `await builder` calls this with two functions. It must not look like a transaction that was sent.
+      const error = refusal('a transaction is sent by commit(): await that, not the builder');
+      if (typeof reject !== 'function') throw error;
+      (reject as (error: Error) => void)(error); // what `await` passes
+      return this;
+    }
+    this.#success.push(...steps);
+    return this;
+  }
+
+  /** What runs when some comparison does not hold. */
+  else(...steps: readonly TxnStep[]): this {
+    this.#failure.push(...steps);
+    return this;
+  }
+
+  /** What was given so far. */
+  steps(): TxnSteps {
+    return { comparisons: [...this.#comparisons], success: [...this.#success], failure: [...this.#failure] };
+  }
+}
+
+/** A transaction to be nested in another one. */
+export function txn(): TxnBuilder {
+  return new TxnBuilder();
+}
