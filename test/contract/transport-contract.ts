@@ -1,64 +1,46 @@
 /**
- * What every transport keeps to, run against a scripted server: messages and the ends of streams. Used by
- * transport.test.ts for each implementation.
+ * What every transport keeps to, run against scripted servers: messages and the ends of streams. Connections are in
+ * connection-contract.ts. Used by transport.test.ts for each implementation.
  */
 import type { ServerHttp2Stream } from 'node:http2';
-import { afterEach, describe, expect, it } from 'vitest';
-import type { ConnectionSettings, Endpoint } from '../../src/wire/connection-settings.js';
-import type { GrpcConnection, OpenConnection } from '../../src/workers/transport/grpc-connection.js';
-import { RecordedConnection, RecordedStream, testSettings } from '../support/recorded-stream.js';
-import {
-  accept,
-  echo,
-  finish,
-  frame,
-  ScriptedServer,
-  type CallHandler,
-  type ScriptedOptions,
-} from '../support/scripted-server.js';
+import { describe, expect, it } from 'vitest';
+import type { ConnectionSettings } from '../../src/wire/connection-settings.js';
+import { EtcdError } from '../../src/wire/errors.js';
+import type { OpenConnection } from '../../src/workers/transport/grpc-connection.js';
 import { eventually } from '../support/poll.js';
+import { accepted, data, END_STREAM, FRAME_HEADERS, headers, okTrailers, reset } from '../support/raw-http2-server.js';
+import type { RecordedStream } from '../support/recorded-stream.js';
+import { accept, echo, finish, frame, type CallHandler } from '../support/scripted-server.js';
+import { TEST_PATH, transportBench } from '../support/transport-bench.js';
 
-const PATH = '/test.Service/Call';
+/** `kind` decides the few points on which grpc-js is known to differ. */
+export function streamContract(kind: 'http2' | 'grpc-js', open: OpenConnection): void {
+  describe(`streams over ${kind}`, () => {
+    const bench = transportBench(open);
 
-export function streamContract(name: string, open: OpenConnection): void {
-  describe(`streams over ${name}`, () => {
-    const closing: (() => void | Promise<void>)[] = [];
-    afterEach(async () => {
-      for (const close of closing.splice(0).reverse()) await close();
-    });
-
-    async function serve(onCall: CallHandler, options: ScriptedOptions = {}): Promise<ScriptedServer> {
-      const server = await ScriptedServer.start(onCall, options);
-      closing.push(() => server.close());
-      return server;
-    }
-
-    function connectTo(
-      endpoint: Endpoint,
-      changes: Partial<ConnectionSettings> = {},
-    ): { connection: GrpcConnection; told: RecordedConnection } {
-      const told = new RecordedConnection();
-      const connection = open(endpoint, testSettings(changes), told);
-      closing.push(() => connection.close());
-      return { connection, told };
-    }
-
-    /** The end of one call to a server that answers as given. */
+    /** One call to a server that answers as given, after its end. */
     async function endOf(onCall: CallHandler, changes: Partial<ConnectionSettings> = {}): Promise<RecordedStream> {
-      const server = await serve(onCall);
-      const { connection } = connectTo(server.endpoint, changes);
-      const recorded = new RecordedStream();
-      connection.openStream(PATH, recorded).write(frame('hello'));
+      const server = await bench.serve(onCall);
+      const { stream, recorded } = bench.connectTo(server.endpoint, changes).call();
+      stream.write(frame('hello'));
       await recorded.ended();
       expect(recorded.ends).toHaveLength(1);
       return recorded;
     }
 
+    /** One call to a server that answers its HEADERS with these bytes, after its end. */
+    async function endOfRaw(answer: (streamId: number) => Buffer[]): Promise<RecordedStream> {
+      const server = await bench.serveRaw((peer, { type, streamId }) => {
+        if (type === FRAME_HEADERS) peer.send(...answer(streamId));
+      });
+      const { recorded } = bench.connectTo(server.endpoint).call();
+      await recorded.ended();
+      return recorded;
+    }
+
     it('hands out the messages of an echo stream in order', async () => {
-      const server = await serve(echo);
-      const { connection } = connectTo(server.endpoint);
-      const recorded = new RecordedStream();
-      const stream = connection.openStream(PATH, recorded);
+      const server = await bench.serve(echo);
+      const { stream, recorded } = bench.connectTo(server.endpoint).call();
       stream.write(Buffer.concat([frame('one'), frame(''), frame('three')]));
       stream.write(frame('four'));
       await recorded.received(4);
@@ -66,35 +48,56 @@ export function streamContract(name: string, open: OpenConnection): void {
       expect(recorded.ends).toEqual([]);
     });
 
-    it('answers a unary call, with its metadata and a grpc-timeout', async () => {
-      let seen: Record<string, unknown> = {};
-      const server = await serve((stream, headers) => {
-        seen = headers;
-        echo(stream);
+    it('finds the messages wherever DATA frames split them', async () => {
+      const bytes = Buffer.concat([frame('first'), frame(''), frame('the last one')]);
+      let at = 0;
+      const server = await bench.serveRaw((peer, { type, streamId }) => {
+        if (type !== FRAME_HEADERS) return;
+        const parts = [data(streamId, bytes.subarray(0, at)), data(streamId, bytes.subarray(at))];
+        peer.send(accepted(streamId), ...parts, okTrailers(streamId));
+        at += 1;
       });
-      const { connection } = connectTo(server.endpoint);
-      const answer = await connection.unary(PATH, Buffer.from('ask'), { timeoutMs: 5000, metadata: { token: 'abc' } });
-      expect(Buffer.from(answer).toString()).toBe('ask');
-      expect(seen).toMatchObject({ ':method': 'POST', ':path': PATH, te: 'trailers', token: 'abc' });
-      expect(seen['content-type']).toMatch(/^application\/grpc/);
-      expect(seen['grpc-timeout']).toMatch(/^\d{1,8}[mSun]$/);
+      const { call } = bench.connectTo(server.endpoint);
+      for (let position = 0; position <= bytes.length; position += 1) {
+        const { recorded } = call();
+        expect(await recorded.ended()).toBeUndefined();
+        expect(recorded.texts).toEqual(['first', '', 'the last one']);
+      }
+      expect(at).toBe(bytes.length + 1);
     });
 
-    it('tells a trailers-only refusal with its decoded text', async () => {
-      const recorded = await endOf((stream) => {
-        stream.respond(
-          {
-            ':status': 200,
-            'content-type': 'application/grpc',
-            'grpc-status': '5',
-            'grpc-message': 'no %E2%82%AC 100%25',
-          },
-          { endStream: true },
-        );
+    it('reads an answer that comes byte by byte', async () => {
+      const server = await bench.serveRaw((peer, { type, streamId }) => {
+        if (type !== FRAME_HEADERS) return;
+        const message = Buffer.concat([frame('one'), frame('two')]);
+        const answer = Buffer.concat([accepted(streamId), data(streamId, message), okTrailers(streamId)]);
+        const sendFrom = (at: number): void => {
+          if (at < answer.length) peer.socket.write(answer.subarray(at, at + 1), () => setImmediate(sendFrom, at + 1));
+        };
+        sendFrom(0);
       });
-      const error = recorded.ends[0];
-      expect(error?.grpcStatus).toBe(5);
-      expect(error?.message).toContain('no € 100%');
+      const { recorded } = bench.connectTo(server.endpoint).call();
+      expect(await recorded.ended()).toBeUndefined();
+      expect(recorded.texts).toEqual(['one', 'two']);
+    });
+
+    it('hands out many messages of one chunk', async () => {
+      const texts = Array.from({ length: 500 }, (_, index) => `message ${String(index)}`);
+      const recorded = await endOf((stream) => {
+        accept(stream);
+        stream.write(Buffer.concat(texts.map((text) => frame(text))));
+        finish(stream);
+      });
+      expect(recorded.texts).toEqual(texts);
+    });
+
+    it('carries a message of 10 MB both ways', async () => {
+      const server = await bench.serve(echo);
+      const { stream, recorded } = bench.connectTo(server.endpoint).call();
+      const large = Buffer.alloc(10_000_000, 'abcdefghij');
+      stream.write(frame(large));
+      await recorded.received(1);
+      expect(recorded.messages[0]?.equals(large)).toBe(true);
     });
 
     it('ends with undefined where the server ended OK', async () => {
@@ -107,15 +110,130 @@ export function streamContract(name: string, open: OpenConnection): void {
       expect(recorded.ends).toEqual([undefined]);
     });
 
-    it('resets a cancelled stream and calls no handler afterwards', async () => {
+    it('tells a refusal in trailers after messages', async () => {
+      const recorded = await endOf((stream) => {
+        accept(stream);
+        stream.write(frame('one'), () => setImmediate(() => finish(stream, 12, 'not here')));
+      });
+      expect(recorded.ends[0]).toMatchObject({ code: 'unimplemented', grpcStatus: 12 });
+      expect(recorded.ends[0]?.message).toContain('not here');
+    });
+
+    it('tells a trailers-only refusal with its percent-decoded text', async () => {
+      const recorded = await endOf((stream) => {
+        const refusal = { 'grpc-status': '5', 'grpc-message': 'no %E2%82%AC 100%25' };
+        stream.respond({ ':status': 200, 'content-type': 'application/grpc', ...refusal }, { endStream: true });
+      });
+      expect(recorded.ends[0]?.grpcStatus).toBe(5);
+      expect(recorded.ends[0]?.message).toContain('no € 100%');
+    });
+
+    it.each([
+      [502, 'unavailable'],
+      [503, 'unavailable'],
+      [404, 'unimplemented'],
+      [403, 'permission-denied'],
+      [401, 'unauthenticated'],
+      [500, 'protocol-error'],
+    ])('tells an HTML answer with HTTP %i as %s, with the HTTP status', async (httpStatus, code) => {
+      const recorded = await endOf((stream) => {
+        stream.respond({ ':status': httpStatus, 'content-type': 'text/html' });
+        stream.end('<html><body>proxy</body></html>');
+      });
+      expect(recorded.ends[0]?.code).toBe(code);
+      expect(recorded.ends[0]?.message).toContain(String(httpStatus));
+      expect(recorded.messages).toEqual([]);
+    });
+
+    it('refuses a compressed message', async () => {
+      const recorded = await endOf((stream) => {
+        accept(stream);
+        stream.write(frame('zip', 1));
+      });
+      expect(recorded.ends[0]?.code).toBe('protocol-error');
+      expect(recorded.ends[0]?.message).toContain('compress');
+      expect(recorded.messages).toEqual([]);
+    });
+
+    it('refuses a message above maxMessageBytes by its announced length', async () => {
+      const recorded = await endOf(
+        (stream) => {
+          accept(stream);
+          stream.write(Buffer.from([0, 0, 0, 4, 1]));
+        },
+        { maxMessageBytes: 1024 },
+      );
+      expect(recorded.ends[0]?.code).toBe('message-too-large');
+    });
+
+    it('takes a message of exactly maxMessageBytes', async () => {
+      const recorded = await endOf(
+        (stream) => {
+          accept(stream);
+          stream.write(frame(Buffer.alloc(1024)));
+          finish(stream);
+        },
+        { maxMessageBytes: 1024 },
+      );
+      expect(recorded.ends).toEqual([undefined]);
+      expect(recorded.messages[0]).toHaveLength(1024);
+    });
+
+    it.each([
+      [0, 'unavailable'],
+      [1, 'protocol-error'],
+      [2, 'unavailable'],
+      [3, 'protocol-error'],
+      [7, 'unavailable'],
+      [8, 'unavailable'],
+      [11, 'unavailable'],
+      [12, 'protocol-error'],
+      [13, 'protocol-error'],
+    ])('tells RST_STREAM with code %i as %s and leaves other streams alone', async (rstCode, code) => {
+      let first: number | undefined;
+      const server = await bench.serveRaw((peer, { type, streamId }) => {
+        if (type !== FRAME_HEADERS) return;
+        if (first === undefined) peer.send(accepted((first = streamId)));
+        else peer.send(accepted(streamId), reset(streamId, rstCode), data(first, frame('alive')));
+      });
+      const { call, told } = bench.connectTo(server.endpoint);
+      const survivor = call();
+      const { recorded } = call();
+      expect((await recorded.ended())?.code).toBe(code);
+      expect(recorded.ends[0]?.outcome).toBe(rstCode === 7 ? 'not-sent' : 'unknown');
+      await survivor.recorded.received(1);
+      expect(survivor.recorded.ends).toEqual([]);
+      expect(told.closes).toEqual([]);
+    });
+
+    it('ends only the stream whose handler throws', async () => {
       const calls: ServerHttp2Stream[] = [];
-      const server = await serve((stream) => {
+      const server = await bench.serve((stream) => {
         calls.push(stream);
         echo(stream);
       });
-      const { connection } = connectTo(server.endpoint);
-      const recorded = new RecordedStream();
-      const stream = connection.openStream(PATH, recorded);
+      const { call } = bench.connectTo(server.endpoint);
+      const thrown = new EtcdError('cannot be decoded', { code: 'malformed-response' });
+      const failing = call(() => {
+        throw thrown;
+      });
+      const healthy = call();
+      failing.stream.write(Buffer.concat([frame('one'), frame('two')]));
+      expect(await failing.recorded.ended()).toBe(thrown);
+      await eventually(() => calls[0]?.closed);
+      healthy.stream.write(frame('still here'));
+      await healthy.recorded.received(1);
+      expect(failing.recorded.texts).toEqual(['one']);
+      expect(healthy.recorded.ends).toEqual([]);
+    });
+
+    it('resets a cancelled stream and calls no handler afterwards', async () => {
+      const calls: ServerHttp2Stream[] = [];
+      const server = await bench.serve((stream) => {
+        calls.push(stream);
+        echo(stream);
+      });
+      const { stream, recorded } = bench.connectTo(server.endpoint).call();
       stream.write(frame('one'));
       await recorded.received(1);
       stream.cancel();
@@ -126,5 +244,183 @@ export function streamContract(name: string, open: OpenConnection): void {
       expect(recorded.texts).toEqual(['one']);
       expect(recorded.ends).toEqual([]);
     });
+
+    it('hands out nothing after cancel() in the middle of a chunk', async () => {
+      const server = await bench.serve((stream) => {
+        accept(stream);
+        stream.write(Buffer.concat([frame('one'), frame('two')]));
+      });
+      const { call } = bench.connectTo(server.endpoint);
+      const { stream, recorded } = call(() => stream.cancel());
+      await recorded.received(1);
+      const other = call();
+      await other.recorded.received(2);
+      expect(recorded.texts).toEqual(['one']);
+      expect(recorded.ends).toEqual([]);
+    });
+
+    it('hands out nothing between pause() and resume(), and loses nothing', async () => {
+      const server = await bench.serve((stream) => {
+        accept(stream);
+        stream.write(Buffer.concat(['one', 'two', 'three', 'four'].map((text) => frame(text))));
+        finish(stream);
+      });
+      const { call } = bench.connectTo(server.endpoint);
+      const { stream, recorded } = call((message) => {
+        if (message.toString() === 'two') stream.pause();
+      });
+      await recorded.received(2);
+      const other = call();
+      await other.recorded.ended();
+      expect(recorded.texts).toEqual(['one', 'two']);
+      expect(recorded.ends).toEqual([]);
+      stream.resume();
+      expect(await recorded.ended()).toBeUndefined();
+      expect(recorded.texts).toEqual(['one', 'two', 'three', 'four']);
+    });
+
+    it('bounds what a paused stream holds unread by its window, and does not hold up other streams', async () => {
+      const windowBytes = 256 * 1024;
+      const message = frame(Buffer.alloc(16_000));
+      let sentBytes = 0;
+      let firstStream = true;
+      const server = await bench.serve((stream) => {
+        accept(stream);
+        const flood = firstStream;
+        firstStream = false;
+        const next = (): void => {
+          stream.write(message, () => {
+            if (flood) sentBytes += message.length;
+            if (!flood || sentBytes < 64 * windowBytes) setImmediate(next);
+          });
+        };
+        next();
+      });
+      const { call } = bench.connectTo(server.endpoint, {
+        streamWindowBytes: windowBytes,
+        connectionWindowBytes: 16 * windowBytes,
+      });
+      const paused = call();
+      paused.stream.pause();
+      await eventually(() => sentBytes > windowBytes / 2);
+      // Another stream gets far more than both windows: the paused one does not eat the connection's.
+      const other = call();
+      await other.recorded.received(300);
+      other.stream.cancel();
+      // grpc-js reads 16 messages ahead; node hands over one buffer more.
+      expect(sentBytes).toBeLessThan(windowBytes * 3);
+      const before = paused.recorded.messages.length;
+      expect(before).toBe(0);
+      paused.stream.resume();
+      await paused.recorded.received(100);
+    });
+
+    it('makes a unary call, with its metadata and a grpc-timeout', async () => {
+      let seen: Record<string, unknown> = {};
+      const server = await bench.serve((stream, requestHeaders) => {
+        seen = requestHeaders;
+        echo(stream);
+      });
+      const { connection } = bench.connectTo(server.endpoint);
+      const options = { timeoutMs: 5000, metadata: { token: 'abc', hasleader: 'true' } };
+      const answer = await connection.unary(TEST_PATH, Buffer.from('ask'), options);
+      expect(Buffer.from(answer).toString()).toBe('ask');
+      expect(seen).toMatchObject({ ':method': 'POST', ':scheme': 'http', ':path': TEST_PATH, te: 'trailers' });
+      expect(seen).toMatchObject({ token: 'abc', hasleader: 'true' });
+      expect(seen['content-type']).toMatch(/^application\/grpc/);
+      expect(seen['user-agent']).toMatch(/^etcd-vigil/);
+      expect(seen['grpc-timeout']).toMatch(/^\d{1,8}[mSun]$/);
+    });
+
+    it('rejects a unary call that the server refuses', async () => {
+      const server = await bench.serve((stream) => {
+        accept(stream);
+        finish(stream, 9, 'etcdserver: lease already exists');
+      });
+      const { connection } = bench.connectTo(server.endpoint);
+      const call = connection.unary(TEST_PATH, Buffer.from('ask'), { timeoutMs: 5000 });
+      await expect(call).rejects.toMatchObject({ code: 'lease-exists', grpcStatus: 9, outcome: 'refused' });
+    });
+
+    it.each([0, 2])('rejects a unary call with %i answers', async (answers) => {
+      const server = await bench.serve((stream) => {
+        accept(stream);
+        for (let sent = 0; sent < answers; sent += 1) stream.write(frame('answer'));
+        finish(stream);
+      });
+      const { connection } = bench.connectTo(server.endpoint);
+      const call = connection.unary(TEST_PATH, Buffer.from('ask'), { timeoutMs: 5000 });
+      await expect(call).rejects.toMatchObject({ code: 'malformed-response', outcome: 'unknown' });
+    });
+
+    it('resets a unary call whose time is over', async () => {
+      const calls: ServerHttp2Stream[] = [];
+      const server = await bench.serve((stream) => {
+        calls.push(stream);
+        accept(stream);
+      });
+      const { connection } = bench.connectTo(server.endpoint);
+      await connection.ready();
+      const call = connection.unary(TEST_PATH, Buffer.from('ask'), { timeoutMs: 100 });
+      await expect(call).rejects.toMatchObject({ code: 'timeout', outcome: 'unknown' });
+      await eventually(() => calls[0]?.closed);
+      expect(calls[0]?.rstCode).toBe(8);
+    });
+
+    it.each([
+      ['a value with a line break', { token: 'a\nb' }],
+      ['a reserved name', { 'grpc-timeout': '1S' }],
+      ['a name that is no token', { 'to ken': 'a' }],
+      ['a pseudo header', { ':path': '/' }],
+    ])('refuses metadata with %s without harm to the connection', async (_what, metadata) => {
+      const server = await bench.serve(echo);
+      const { connection } = bench.connectTo(server.endpoint);
+      const refused = connection.unary(TEST_PATH, Buffer.from('ask'), { timeoutMs: 5000, metadata });
+      await expect(refused).rejects.toMatchObject({ code: 'invalid-argument', outcome: 'not-sent' });
+      await connection.unary(TEST_PATH, Buffer.from('ask'), { timeoutMs: 5000 });
+    });
+
+    // grpc-js checks neither the flag byte nor the content type, takes a message broken off for an ended call, and waits for
+    // ever on a half-open call that the server ended without trailers.
+    if (kind === 'http2') {
+      it('tells an answer that ends without trailers', async () => {
+        const recorded = await endOfRaw((id) => [accepted(id), data(id, frame('one'), true)]);
+        expect(recorded.ends[0]?.message).toContain('without a grpc-status');
+      });
+
+      it('refuses a frame with an unknown flag', async () => {
+        const recorded = await endOfRaw((id) => [accepted(id), data(id, frame('x', 7))]);
+        expect(recorded.ends[0]?.code).toBe('protocol-error');
+      });
+
+      it('tells a stream that ends OK inside a message', async () => {
+        const recorded = await endOfRaw((id) => [
+          accepted(id),
+          data(id, frame('broken off').subarray(0, 9)),
+          okTrailers(id),
+        ]);
+        expect(recorded.ends[0]?.code).toBe('malformed-response');
+      });
+
+      it('refuses an answer of another content type, and one without a grpc-status', async () => {
+        const html = await endOfRaw((id) => [headers(id, { ':status': '200', 'content-type': 'text/html' }, false)]);
+        expect(html.ends[0]?.code).toBe('protocol-error');
+        const bare = await endOfRaw((id) => [accepted(id), headers(id, { other: 'x' }, true)]);
+        expect(bare.ends[0]?.message).toContain('without a grpc-status');
+      });
+
+      it('sends END_STREAM with a unary request and not with a stream', async () => {
+        const server = await bench.serveRaw(() => undefined);
+        const { connection, call } = bench.connectTo(server.endpoint);
+        call().stream.write(frame('stream'));
+        connection.unary(TEST_PATH, Buffer.from('unary'), { timeoutMs: 5000 }).catch(() => undefined);
+        const sent = await eventually(() => {
+          const frames = server.peers[0]?.frames.filter(({ type }) => type === 0) ?? [];
+          return frames.length >= 2 && frames;
+        });
+        const ended = sent.filter(({ flags }) => (flags & END_STREAM) !== 0);
+        expect(ended.map(({ payload }) => payload.subarray(5).toString())).toEqual(['unary']);
+      });
+    }
   });
 }

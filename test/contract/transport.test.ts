@@ -1,7 +1,16 @@
 /** The transport contract, over each implementation. */
+import { describe } from 'vitest';
 import { openGrpcJsConnection } from '../../src/workers/transport/grpc-js-connection.js';
 import { openHttp2Connection } from '../../src/workers/transport/http2-connection.js';
+import { connectionContract } from './connection-contract.js';
+import { secureContract } from './secure-contract.js';
 import { streamContract } from './transport-contract.js';
 
-streamContract('http2', openHttp2Connection);
-streamContract('grpc-js', openGrpcJsConnection);
+describe.each([
+  ['http2' as const, openHttp2Connection],
+  ['grpc-js' as const, openGrpcJsConnection],
+])('transport %s', (kind, open) => {
+  streamContract(kind, open);
+  connectionContract(kind, open);
+  secureContract(kind, open);
+});

@@ -7,9 +7,17 @@ import { serverError } from '../../wire/server-errors.js';
 import { connectFailed, connectionError, rstError } from './http2-errors.js';
 import { httpError } from './response-status.js';
 
+/** What grpc-js hands out: after a message that it could not decode, code and details are missing in spite of its types. */
+export interface GrpcJsStatus {
+  readonly code: number | undefined;
+  readonly details: string | undefined;
+}
+
 /** Undefined is OK. */
-export function grpcJsError(status: number, details: string, endpoint: string): EtcdError | undefined {
+export function grpcJsError(given: GrpcJsStatus, endpoint: string): EtcdError | undefined {
+  const { code: status, details = '' } = given;
   if (status === 0) return undefined;
+  if (status === undefined) return compressedError(endpoint);
   const refusedConnection = /^No connection established\. Last error: (.*?)(?:\. Resolution note: .*)?$/s.exec(details);
   if (refusedConnection !== null) return connectFailedText(refusedConnection[1] ?? '', endpoint);
   if (details.startsWith('Name resolution failed')) return connectFailedText(details, endpoint);
@@ -26,16 +34,20 @@ export function grpcJsError(status: number, details: string, endpoint: string): 
     });
   }
   if (details.startsWith('Received compressed message') || details.startsWith('Received message compressed')) {
-    return new EtcdError(
-      `${endpoint} sent a compressed message although none was asked for: switch compression off there`,
-      {
-        code: 'protocol-error',
-        grpcStatus: status,
-        endpoint,
-      },
-    );
+    return compressedError(endpoint);
   }
   return serverError(status, details, { endpoint });
+}
+
+function compressedError(endpoint: string): EtcdError {
+  return new EtcdError(
+    `${endpoint} sent a compressed message although none was asked for: switch compression off there`,
+    {
+      code: 'protocol-error',
+      grpcStatus: 13,
+      endpoint,
+    },
+  );
 }
 
 function connectFailedText(lastError: string, endpoint: string): EtcdError {

@@ -90,7 +90,7 @@ export class GrpcJsStream implements GrpcStream {
 
   #onStatus(status: StatusObject): void {
     if (this.#state.kind !== 'open') return;
-    const error = grpcJsError(status.code, status.details, this.#endpoint);
+    const error = grpcJsError(status, this.#endpoint);
     // After an OK the messages still unread come first; 'end' follows them.
     if (error === undefined && !this.#call.readableEnded) this.#state = { kind: 'finished' };
     else this.#end(error);

@@ -45,6 +45,8 @@ export class Http2Stream implements GrpcStream, MessageSink {
   #state: State = { kind: 'asked' };
   #failure: Error | undefined;
   #readToEnd = false;
+  /** At the end of the answer the peer had closed the stream, so the RST_STREAM code is its own. */
+  #closedByPeer = false;
   /** Set while the splitter hands out messages of one chunk: pause must then stop it, not only the HTTP/2 stream. */
   #splitting = false;
 
@@ -152,25 +154,32 @@ export class Http2Stream implements GrpcStream, MessageSink {
     // The server has said everything, and all of it was read; 'close' follows, after 'trailers'. If this side is still
     // open, it has nothing left to say to a call that is over.
     this.#readToEnd = true;
+    this.#closedByPeer = this.#http2.closed;
     this.#reset();
   }
 
   #onClose(): void {
-    this.#owner.released(this);
     const state = this.#state;
-    if (state.kind === 'over') return;
-    if (state.kind === 'judged' && (this.#readToEnd || state.verdict !== undefined)) {
-      // A message broken off outranks an OK.
-      this.#end(state.verdict ?? this.#splitter.end());
-    } else if (this.#failure instanceof EtcdError) {
-      this.#end(this.#failure);
-    } else if (this.#owner.sessionIsGone()) {
+    const judged = state.kind === 'judged' && (this.#readToEnd || state.verdict !== undefined);
+    if (state.kind !== 'over' && !judged && !(this.#failure instanceof EtcdError) && this.#owner.sessionIsGone()) {
+      // Before `released`: this stream must still be among those that the owner tells.
       this.#owner.sessionBroke(this.#failure);
-    } else if (this.#readToEnd) {
-      this.#end(this.#splitter.end() ?? judgeTrailers(undefined, this.#owner.endpointText));
-    } else {
-      this.#end(rstError(this.#http2.rstCode, this.#owner.endpointText));
     }
+    this.#owner.released(this);
+    // A message broken off outranks an OK.
+    if (judged) this.#end(state.verdict ?? this.#splitter.end());
+    else if (this.#failure instanceof EtcdError) this.#end(this.#failure);
+    else if (!this.#isOver()) this.#end(this.#unfinished());
+  }
+
+  /** The stream is closed, the session is not, and no verdict came. */
+  #unfinished(): EtcdError {
+    const endpoint = this.#owner.endpointText;
+    const rstCode = this.#http2.rstCode;
+    if (!this.#readToEnd || (this.#closedByPeer && rstCode !== Http2Code.NO_ERROR)) return rstError(rstCode, endpoint);
+    const brokenOff = this.#splitter.end();
+    if (brokenOff !== undefined) return brokenOff;
+    return (this.#closedByPeer ? undefined : judgeTrailers(undefined, endpoint)) ?? rstError(rstCode, endpoint);
   }
 
   #end(error: EtcdError | undefined): void {
