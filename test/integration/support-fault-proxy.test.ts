@@ -1,10 +1,13 @@
 import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FaultProxy } from '../support/fault-proxy.js';
+import { putMany } from '../support/load-writer.js';
 import { eventually } from '../support/poll.js';
 import { prefixEnd, RawEtcd } from '../support/raw-etcd.js';
 import type { RawWatchResponse } from '../support/raw-watch.js';
 import { suiteEtcd } from '../support/suite-etcd.js';
+import { WatchRecorder } from '../support/watch-recorder.js';
+import { WatchTruth } from '../support/watch-truth.js';
 
 describe('fault proxy before etcd', () => {
   const etcd = suiteEtcd({ maxRequestBytes: 256 << 10 });
@@ -78,6 +81,23 @@ describe('fault proxy before etcd', () => {
       true,
     ]);
     await before;
+  });
+
+  it('passes a large catch-up on unchanged while it reads along', async () => {
+    const { firstRevision, lastRevision } = await putMany(etcd().address, 300, { prefix: 'bulk/', valueBytes: 50_000 });
+    const range = { key: 'bulk/', rangeEnd: prefixEnd('bulk/') };
+    let counted = 0;
+    proxy.observe((message) => (counted += message.kind === 'watch' ? message.eventCount : 0));
+    const recorder = new WatchRecorder();
+    const stream = proxied.watch();
+    stream.create({ ...range, startRevision: firstRevision });
+    for await (const response of stream) {
+      recorder.add('bulk', response.events);
+      if (recorder.lastRevision('bulk') >= lastRevision) break;
+    }
+    const truth = new WatchTruth(await direct.history(firstRevision, lastRevision));
+    recorder.verify('bulk', { truth, range, startRevision: firstRevision });
+    expect(counted).toBe(300);
   });
 
   it('does not take a put for a watch, whatever its key', async () => {
