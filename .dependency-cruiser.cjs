@@ -45,6 +45,13 @@ module.exports = {
       to: {},
     },
     {
+      name: 'no-unreachable',
+      severity: 'error',
+      comment: 'Code that no entry leads to is dead, even when its files import each other.',
+      from: { path: entries },
+      to: { path: '^src/', pathNot: ['\\.d\\.ts$', '^src/main/generated/', ...entries], reachable: false },
+    },
+    {
       name: 'no-unresolvable',
       severity: 'error',
       from: {},
