@@ -1,6 +1,7 @@
 /** The engine as the application sees it. Main thread. */
 import type { RangeInput } from '../wire/key-range.js';
 import type { Engine } from './engine.js';
+import { Kv } from './kv/kv.js';
 import type { EngineStats } from './stats.js';
 import type { EngineStatus } from './status.js';
 import { WatchGroup } from './watch/watch-group.js';
@@ -16,10 +17,14 @@ export class Etcd {
   readonly #engine: Engine;
   readonly #onClosed: () => void;
 
+  /** Keys and values: put, get, range, pages, delete, transactions, compaction. */
+  readonly kv: Kv;
+
   /** @internal */
   constructor(engine: Engine, onClosed: () => void) {
     this.#engine = engine;
     this.#onClosed = onClosed;
+    this.kv = new Kv(engine.unary);
   }
 
   /** The name given to `connect`. */

@@ -24,7 +24,27 @@ export type {
 } from './watch/watch-options.js';
 
 export { Bytes } from './bytes.js';
-export type { KeyValue } from './kv/key-value.js';
+export { Kv } from './kv/kv.js';
+export { compare } from './kv/compare.js';
+export type { Comparator, CompareTarget } from './kv/compare.js';
+export { del, get, put, range } from './kv/operation.js';
+export { Txn } from './kv/txn.js';
+export { txn, TxnBuilder } from './kv/txn-builder.js';
+export type { Comparison, Operation, OperationKind, TxnStep, TxnSteps } from './kv/txn-builder.js';
+export type { TxnResponse, TxnResult } from './kv/txn-result.js';
+export type { CompactResult, DeleteResult, KeyValue, PutResult, RangeResult, ResponseHeader } from './kv/key-value.js';
+export type {
+  CompactOptions,
+  DeleteOptions,
+  GetOptions,
+  LeaseInput,
+  PutOptions,
+  RangeFilters,
+  RangeOptions,
+  SortBy,
+} from './kv/kv-options.js';
+export type { Page, PagesOptions } from './kv/pages.js';
+export type { CallOptions } from './unary/call-scope.js';
 export type { KeyInput, RangeInput } from '../wire/key-range.js';
 
 export type { EngineStatus, ShardState } from './status.js';
