@@ -2,12 +2,16 @@
  * What the headers and trailers of an answer say: still fine, or which error. Pure; knows the gRPC and HTTP rules, not
  * etcd's texts (those are src/wire/server-errors.ts).
  */
-import type { IncomingHttpHeaders, IncomingHttpStatusHeader } from 'node:http2';
 import { EtcdError, type EtcdErrorCode } from '../../wire/errors.js';
 import { serverError } from '../../wire/server-errors.js';
 
-/** What node:http2 hands out for a block of headers. */
-export type ResponseHeaders = IncomingHttpHeaders & IncomingHttpStatusHeader;
+/** What is read of a block of headers, as node:http2 hands it out: names in lower case, repeated ones joined by commas. */
+export interface ResponseHeaders {
+  readonly ':status'?: number | undefined;
+  readonly 'content-type'?: string | undefined;
+  readonly 'grpc-status'?: string | undefined;
+  readonly 'grpc-message'?: string | undefined;
+}
 
 const OK = 0;
 
@@ -53,7 +57,7 @@ export function judgeHeaders(
 
 /** Judges the trailers: undefined is OK. `undefined` trailers are those of an answer that ended without any. */
 export function judgeTrailers(trailers: ResponseHeaders | undefined, endpoint: string): EtcdError | undefined {
-  const text = headerText(trailers?.['grpc-status']);
+  const text = trailers?.['grpc-status'];
   if (text === undefined) {
     return new EtcdError(`${endpoint} ended its answer without a grpc-status`, {
       code: 'protocol-error',
@@ -72,7 +76,7 @@ export function judgeTrailers(trailers: ResponseHeaders | undefined, endpoint: s
   }
   const status = Number(text);
   if (status === OK) return undefined;
-  const message = decodeGrpcMessage(headerText(trailers?.['grpc-message']) ?? '');
+  const message = decodeGrpcMessage(trailers?.['grpc-message'] ?? '');
   return serverError(status, message, { endpoint });
 }
 
@@ -112,8 +116,4 @@ export function httpError(httpStatus: number | undefined, endpoint: string): Etc
 
 function isGrpcContentType(type: string | undefined): boolean {
   return type !== undefined && /^application\/grpc(?:$|[+;])/i.test(type);
-}
-
-function headerText(value: string | string[] | undefined): string | undefined {
-  return Array.isArray(value) ? value[0] : value;
 }
