@@ -21,6 +21,11 @@ export class Bytes extends Uint8Array<ArrayBufferLike> {
     return JSON.parse(this.string()) as T; // what is stored is known to the caller only
   }
 
+  /** A part of the bytes, as a view. */
+  override subarray(begin?: number, end?: number): Bytes {
+    return Bytes.view(super.subarray(begin, end));
+  }
+
   /** A view on the bytes of another array. */
   static view(bytes: Uint8Array): Bytes {
     return new Bytes(bytes.buffer, bytes.byteOffset, bytes.byteLength);

@@ -2,7 +2,7 @@
  * Reads a range page by page, all pages at one revision. Main thread.
  */
 import { compareKeys, type KeyRange } from '../../wire/key-range.js';
-import type { KeyValue, RangeResult } from './key-value.js';
+import type { RangeResult } from './key-value.js';
 import { optionalCount, optionalRevision, type RangeFilters } from './kv-options.js';
 import { malformed } from './responses.js';
 
@@ -50,21 +50,30 @@ export async function* readPages(range: KeyRange, plan: PagePlan, read: ReadPage
     const page = await read(rest, Math.min(plan.pageSize, left), revision);
     // Writes that come between two pages must not show: what the first page saw is what all see.
     revision ??= page.header.revision;
+    if (revision < 1n) throw malformed('a header without a revision');
     // Later answers count only what is left of the range.
     count ??= page.count;
     left -= page.kvs.length;
     const last = page.kvs.at(-1);
+    checkOrder(page, rest.key);
     if (page.more && last === undefined) throw malformed('a page without keys that says there are more');
     yield { ...page, count, revision };
     if (!page.more || last === undefined || left <= 0) return;
-    rest = { key: keyAfter(last, rest.key), rangeEnd: range.rangeEnd };
+    rest = { key: keyAfter(last.key), rangeEnd: range.rangeEnd };
   }
 }
 
-/** The smallest key above the last one: itself and a zero byte. Safe for every key, text or not. */
-function keyAfter(last: KeyValue, start: Uint8Array): Uint8Array {
-  if (compareKeys(last.key, start) < 0) throw malformed('a page whose keys are not in order');
-  const next = new Uint8Array(last.key.length + 1);
-  next.set(last.key);
+/** A page that does not begin where it was asked to would give keys twice, or never come to an end. */
+function checkOrder({ kvs }: RangeResult, start: Uint8Array): void {
+  const [first, last] = [kvs[0], kvs.at(-1)];
+  if (first === undefined || last === undefined) return;
+  if (compareKeys(first.key, start) < 0 || compareKeys(last.key, first.key) < 0)
+    throw malformed('a page whose keys are not in order');
+}
+
+/** The smallest key above it: itself and a zero byte. Safe for every key, text or not. */
+function keyAfter(key: Uint8Array): Uint8Array {
+  const next = new Uint8Array(key.length + 1);
+  next.set(key);
   return next;
 }

@@ -137,7 +137,8 @@ export class CallScope {
     if (this.waitingFor !== undefined || failure === undefined) {
       const who = this.waitingFor ?? 'no member';
       const what = this.waitingFor === undefined ? 'could be reached' : 'gave no answer';
-      return new EtcdError(`${who} ${what} within ${limit}`, {
+      const before = failure === undefined ? '' : `; before that: ${failure.message}`;
+      return new EtcdError(`${who} ${what} within ${limit}${before}`, {
         ...init,
         retryable,
         code: 'timeout',

@@ -42,7 +42,7 @@ export class ScriptedServer {
         if (answer === 'silence') return;
         if (answer instanceof Uint8Array) callback(null, Buffer.from(answer));
         // Tests script statuses that grpc-js has no name for, too.
-        else callback({ code: answer.code as status, details: answer.details }); // eslint-disable-line @typescript-eslint/no-unsafe-enum-assignment
+        else callback({ code: answer.code as status, details: answer.details });
       };
       server.addService(
         {
