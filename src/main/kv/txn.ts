@@ -7,7 +7,8 @@ import type { UnaryCaller } from '../unary/unary-method.js';
 import { CALL_OPTIONS, checkNames } from './kv-options.js';
 import { TxnBuilder } from './txn-builder.js';
 import { isReadOnly, txnRequest } from './txn-requests.js';
-import { txnResultFrom, type TxnResult } from './txn-result.js';
+import { txnResultFrom } from './txn-answer.js';
+import type { TxnResult } from './txn-result.js';
 
 /** A transaction of one etcd, made by `kv.txn()` and sent by {@link commit}. */
 export class Txn extends TxnBuilder {
