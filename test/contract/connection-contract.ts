@@ -177,6 +177,16 @@ export function connectionContract(kind: 'http2' | 'grpc-js', open: OpenConnecti
       expect(told.closes).toHaveLength(1);
     });
 
+    it('ends on GOAWAY where no stream is open, though the peer keeps its side open', async () => {
+      const server = await bench.serveRaw(() => undefined);
+      const { connection, told } = bench.connectTo(server.endpoint);
+      await connection.ready();
+      server.peers[0]?.send(goaway(0, 0));
+      expect((await told.closed()).code).toBe('unavailable');
+      expect(connection.acceptsStreams).toBe(false);
+      expect(told.closes).toHaveLength(1);
+    });
+
     it('ends at once on GOAWAY with an error, such as too_many_pings', async () => {
       const server = await bench.serveRaw((peer, { type, streamId }) => {
         if (type === FRAME_HEADERS) peer.send(accepted(streamId), goaway(streamId, 11, 'too_many_pings'));

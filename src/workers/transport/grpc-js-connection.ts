@@ -29,8 +29,8 @@ import {
   notStarted,
 } from './http2-errors.js';
 import { refusedStream } from './refused-stream.js';
-import { badMetadata } from './request-headers.js';
-import { unaryCall } from './unary-call.js';
+import { metadataError } from './request-headers.js';
+import { MAX_TIMER_MS, unaryCall } from './unary-call.js';
 
 type State =
   | { readonly kind: 'opening' }
@@ -62,9 +62,12 @@ class GrpcJsConnection implements GrpcConnection {
     });
     // Whoever does not ask for ready() learns of the failure from onClose.
     this.#ready.catch(() => undefined);
-    this.#connectTimer = setTimeout(() => {
-      this.#endAll(connectTimeoutError('open', settings.connectTimeoutMs, endpoint.text));
-    }, settings.connectTimeoutMs);
+    this.#connectTimer = setTimeout(
+      () => {
+        this.#endAll(connectTimeoutError('open', settings.connectTimeoutMs, endpoint.text));
+      },
+      Math.min(settings.connectTimeoutMs, MAX_TIMER_MS),
+    );
     try {
       this.#client = grpcJsClient(endpoint, settings);
       this.#client.getChannel().getConnectivityState(true);
@@ -128,11 +131,8 @@ class GrpcJsConnection implements GrpcConnection {
       const text = `no new stream on this connection: ${error?.message ?? 'it could not be made'}`;
       return notStarted(text, this.endpoint.text, error?.code === 'closed' ? 'closed' : 'unavailable');
     }
-    const bad = badMetadata(metadata);
-    if (bad !== undefined) {
-      const text = `request header ${JSON.stringify(bad)} cannot be sent: names are tokens not used by gRPC itself, values printable ASCII`;
-      return notStarted(text, this.endpoint.text, 'invalid-argument');
-    }
+    const bad = metadataError(metadata, this.endpoint.text);
+    if (bad !== undefined) return bad;
     const headers = new GrpcJsMetadata();
     for (const [name, value] of Object.entries(metadata ?? {})) headers.set(name, value);
     const call = client.makeBidiStreamRequest<Buffer, Buffer>(path, asIs, asIs, headers, options);

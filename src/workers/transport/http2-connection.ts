@@ -22,6 +22,7 @@ import {
   connectionError,
   connectTimeoutError,
   goawayError,
+  Http2Code,
   noAlpnError,
   notStarted,
   pingTimeoutError,
@@ -31,8 +32,8 @@ import { authorityOf, openSocket, type OpenedSocket } from './http2-socket.js';
 import { Http2Stream, type StreamOwner } from './http2-stream.js';
 import { PingLiveness } from './ping-liveness.js';
 import { refusedStream } from './refused-stream.js';
-import { badMetadata, requestHeaders } from './request-headers.js';
-import { unaryCall } from './unary-call.js';
+import { metadataError, requestHeaders } from './request-headers.js';
+import { MAX_TIMER_MS, unaryCall } from './unary-call.js';
 
 /** Streams that a peer is taken to allow until its SETTINGS say so (the least that RFC 9113 recommends). */
 const STREAMS_BEFORE_SETTINGS = 100;
@@ -41,6 +42,8 @@ const STREAMS_BEFORE_SETTINGS = 100;
  * windows and the owners' budgets are the limits.
  */
 const MAX_SESSION_MEMORY_MB = 1 << 20;
+/** The largest window of HTTP/2; node throws above it, in the middle of its own event handlers. */
+const MAX_WINDOW_BYTES = 2 ** 31 - 1;
 
 type State =
   | { readonly kind: 'opening'; readonly phase: ConnectPhase }
@@ -99,7 +102,8 @@ class Http2Connection implements GrpcConnection, StreamOwner {
   }
 
   get acceptsStreams(): boolean {
-    return this.#state.kind === 'opening' || this.#state.kind === 'open';
+    // A session is closed, but not yet gone, after a frame that could not be sent.
+    return (this.#state.kind === 'opening' || this.#state.kind === 'open') && this.#link?.session.closed !== true;
   }
 
   ready(): Promise<void> {
@@ -140,7 +144,9 @@ class Http2Connection implements GrpcConnection, StreamOwner {
 
   /** From a stream. */
   released(stream: Http2Stream): void {
-    if (this.#streams.delete(stream) && this.#streams.size === 0) this.#liveness.stop();
+    if (!this.#streams.delete(stream) || this.#streams.size > 0) return;
+    this.#liveness.stop();
+    if (this.#state.kind === 'leaving') this.#endSoon();
   }
 
   /** From a stream. */
@@ -155,10 +161,13 @@ class Http2Connection implements GrpcConnection, StreamOwner {
 
   #open(): void {
     const { connectTimeoutMs } = this.#settings;
-    this.#connectTimer = setTimeout(() => {
-      const phase = this.#state.kind === 'opening' ? this.#state.phase : 'open';
-      this.#endAll(connectTimeoutError(phase, connectTimeoutMs, this.endpointText));
-    }, connectTimeoutMs);
+    this.#connectTimer = setTimeout(
+      () => {
+        const phase = this.#state.kind === 'opening' ? this.#state.phase : 'open';
+        this.#endAll(connectTimeoutError(phase, connectTimeoutMs, this.endpointText));
+      },
+      Math.min(connectTimeoutMs, MAX_TIMER_MS),
+    );
     try {
       const opened = openSocket(this.endpoint, this.#settings.tls);
       this.#watchSocket(opened);
@@ -186,11 +195,12 @@ class Http2Connection implements GrpcConnection, StreamOwner {
     const session = connect(opened.secure ? 'https://localhost' : 'http://localhost', {
       createConnection: () => opened.socket,
       maxSessionMemory: MAX_SESSION_MEMORY_MB,
-      settings: { enablePush: false, initialWindowSize: this.#settings.streamWindowBytes },
+      settings: { enablePush: false, initialWindowSize: Math.min(this.#settings.streamWindowBytes, MAX_WINDOW_BYTES) },
     });
     session.on('connect', () => {
       // Earlier it would throw: only now the session has a handle.
-      if (!session.destroyed) session.setLocalWindowSize(this.#settings.connectionWindowBytes);
+      if (session.destroyed) return;
+      session.setLocalWindowSize(Math.min(this.#settings.connectionWindowBytes, MAX_WINDOW_BYTES));
     });
     session.on('remoteSettings', (settings: Settings) => {
       this.#maxStreams = settings.maxConcurrentStreams ?? Number.POSITIVE_INFINITY;
@@ -214,7 +224,7 @@ class Http2Connection implements GrpcConnection, StreamOwner {
   }
 
   #onGoaway(code: number, data: Uint8Array | undefined): void {
-    if (!this.acceptsStreams) return;
+    if (this.#state.kind === 'leaving' || this.#state.kind === 'ended') return;
     const text = data === undefined ? '' : Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('utf8');
     const goaway = goawayError(code, text, this.endpointText);
     const wasOpening = this.#state.kind === 'opening';
@@ -224,6 +234,13 @@ class Http2Connection implements GrpcConnection, StreamOwner {
       this.#settleReady(goaway);
     }
     this.#handlers.onGoaway(goaway);
+    // On a code that is an error node has destroyed the session already.
+    if (this.#streams.size === 0 || code !== Http2Code.NO_ERROR) this.#endSoon();
+  }
+
+  /** After GOAWAY nothing is left to wait for. Later, since a handler may still be running. */
+  #endSoon(): void {
+    setImmediate(() => this.#endWithCause(undefined));
   }
 
   #request(
@@ -237,11 +254,8 @@ class Http2Connection implements GrpcConnection, StreamOwner {
     if (refusal !== undefined || link === undefined) {
       return refusal ?? notStarted(`the connection to ${this.endpointText} could not be made`, this.endpointText);
     }
-    const bad = badMetadata(metadata);
-    if (bad !== undefined) {
-      const text = `request header ${JSON.stringify(bad)} cannot be sent: names are tokens not used by gRPC itself, values printable ASCII`;
-      return notStarted(text, this.endpointText, 'invalid-argument');
-    }
+    const bad = metadataError(metadata, this.endpointText);
+    if (bad !== undefined) return bad;
     const scheme = this.endpoint.tls ? 'https' : 'http';
     let http2: ClientHttp2Stream;
     try {

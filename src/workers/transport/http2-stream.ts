@@ -7,7 +7,7 @@
  */
 import type { ClientHttp2Stream } from 'node:http2';
 import { EtcdError, toEtcdError } from '../../wire/errors.js';
-import { FrameSplitter, type MessageSink } from './frame-splitter.js';
+import { FrameSplitter } from './frame-splitter.js';
 import type { GrpcStream, StreamHandlers } from './grpc-connection.js';
 import { Http2Code, notStarted, rstError } from './http2-errors.js';
 import { judgeHeaders, judgeTrailers, type ResponseHeaders } from './response-status.js';
@@ -37,7 +37,7 @@ type State =
   /** The owner was told, or has cancelled. */
   | { readonly kind: 'over' };
 
-export class Http2Stream implements GrpcStream, MessageSink {
+export class Http2Stream implements GrpcStream {
   readonly #http2: ClientHttp2Stream;
   readonly #owner: StreamOwner;
   readonly #handlers: StreamHandlers;
@@ -54,7 +54,7 @@ export class Http2Stream implements GrpcStream, MessageSink {
     this.#http2 = http2;
     this.#owner = owner;
     this.#handlers = handlers;
-    this.#splitter = new FrameSplitter(this, owner.maxMessageBytes, owner.endpointText);
+    this.#splitter = new FrameSplitter(handlers, owner.maxMessageBytes, owner.endpointText);
     http2.on('response', (headers: ResponseHeaders, flags: number) => this.#onResponse(headers, flags));
     http2.on('trailers', (trailers: ResponseHeaders) => this.#onTrailers(trailers));
     http2.on('end', () => this.#onEnd());
@@ -102,11 +102,6 @@ export class Http2Stream implements GrpcStream, MessageSink {
     const state = this.#state;
     const known = state.kind === 'judged' && (this.#readToEnd || state.verdict !== undefined);
     this.#end(known ? state.verdict : error);
-  }
-
-  /** From the splitter. */
-  onMessage(buffer: Uint8Array, start: number, end: number): void {
-    this.#handlers.onMessage(buffer, start, end);
   }
 
   #onResponse(headers: ResponseHeaders, flags: number): void {

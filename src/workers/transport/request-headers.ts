@@ -1,6 +1,8 @@
 /** The request headers of a gRPC call. Pure. */
 import type { OutgoingHttpHeaders } from 'node:http2';
+import type { EtcdError } from '../../wire/errors.js';
 import type { Metadata } from './grpc-connection.js';
+import { notStarted } from './http2-errors.js';
 
 /** Header names that are the transport's own business. `grpc-` names are reserved by the protocol. */
 const RESERVED: ReadonlySet<string> = new Set([
@@ -16,12 +18,15 @@ const RESERVED: ReadonlySet<string> = new Set([
   'http2-settings',
 ]);
 
-/** The header whose name or value cannot be sent, if there is one: node would end the whole session for it. */
-export function badMetadata(metadata: Metadata | undefined): string | undefined {
+/** The error for metadata that cannot be sent: node would end the whole session for it. Values are never repeated. */
+export function metadataError(metadata: Metadata | undefined, endpoint: string): EtcdError | undefined {
   for (const [name, value] of Object.entries(metadata ?? {})) {
     const lower = name.toLowerCase();
-    if (!/^[a-z0-9_.-]+$/.test(lower) || lower.startsWith('grpc-') || RESERVED.has(lower)) return name;
-    if (!/^[\x20-\x7e]*$/.test(value)) return name;
+    const badName = !/^[a-z0-9_.-]+$/.test(lower) || lower.startsWith('grpc-') || RESERVED.has(lower);
+    if (badName || !/^[\x20-\x7e]*$/.test(value)) {
+      const what = badName ? 'names are tokens that gRPC does not use itself' : 'values are printable ASCII';
+      return notStarted(`request header ${JSON.stringify(name)} cannot be sent: ${what}`, endpoint, 'invalid-argument');
+    }
   }
   return undefined;
 }

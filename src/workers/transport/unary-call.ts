@@ -4,6 +4,9 @@
 import { EtcdError } from '../../wire/errors.js';
 import type { GrpcStream, StreamHandlers } from './grpc-connection.js';
 
+/** node fires a longer timer at once. */
+export const MAX_TIMER_MS = 2 ** 31 - 1;
+
 /** What a connection offers to make one call. */
 export interface UnaryPort {
   readonly endpointText: string;
@@ -33,10 +36,13 @@ export function unaryCall(port: UnaryPort, path: string, request: Uint8Array, ti
       },
       frameMessage(request),
     );
-    const timer = setTimeout(() => {
-      stream.cancel();
-      reject(timedOut(path, timeoutMs, port));
-    }, timeoutMs);
+    const timer = setTimeout(
+      () => {
+        stream.cancel();
+        reject(timedOut(path, timeoutMs, port));
+      },
+      Math.min(timeoutMs, MAX_TIMER_MS),
+    );
   });
 }
 

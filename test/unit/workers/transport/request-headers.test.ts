@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { badMetadata, grpcTimeout, requestHeaders } from '../../../../src/workers/transport/request-headers.js';
+import { grpcTimeout, metadataError, requestHeaders } from '../../../../src/workers/transport/request-headers.js';
+
+const ENDPOINT = 'http://etcd.test:2379';
 
 describe('grpcTimeout', () => {
   it.each([
@@ -14,19 +16,22 @@ describe('grpcTimeout', () => {
   });
 });
 
-describe('badMetadata', () => {
+describe('metadataError', () => {
   it('takes what etcd uses', () => {
-    expect(badMetadata(undefined)).toBeUndefined();
-    expect(badMetadata({ token: 'abc.def-1', hasleader: 'true', 'client-api-version': '3.5.0' })).toBeUndefined();
+    expect(metadataError(undefined, ENDPOINT)).toBeUndefined();
+    const metadata = { token: 'abc.def-1', hasleader: 'true', 'client-api-version': '3.5.0' };
+    expect(metadataError(metadata, ENDPOINT)).toBeUndefined();
   });
 
   it.each(['te', 'Content-Type', 'connection', 'grpc-status', ':path', 'a b', ''])('refuses the name %j', (name) => {
-    expect(badMetadata({ [name]: 'x' })).toBe(name);
+    expect(metadataError({ [name]: 'x' }, ENDPOINT)).toMatchObject({ code: 'invalid-argument', outcome: 'not-sent' });
   });
 
-  it('refuses values that would break the session', () => {
-    expect(badMetadata({ token: 'a\r\nb' })).toBe('token');
-    expect(badMetadata({ token: 'é' })).toBe('token');
+  it.each(['a\r\nb', 'é'])('refuses the value %j without repeating it', (value) => {
+    const error = metadataError({ token: `secret${value}` }, ENDPOINT);
+    expect(error?.code).toBe('invalid-argument');
+    expect(error?.message).toContain('"token"');
+    expect(error?.message).not.toContain('secret');
   });
 });
 
