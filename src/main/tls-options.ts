@@ -2,6 +2,7 @@
  * The option `tls` of connect: PEM text or files, checked before anything is sent. Main thread. Never puts any of the
  * material into a message, only option names and paths.
  */
+import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createSecureContext } from 'node:tls';
 import type { TlsMaterial } from '../wire/connection-settings.js';
@@ -64,6 +65,8 @@ export async function readTls(options: TlsOptions): Promise<TlsMaterial> {
     const [given, missing] = material.key === undefined ? ['cert', 'key'] : ['key', 'cert'];
     throw invalidOption(`connect: tls.${given} is given without tls.${missing}; a client certificate needs both`);
   }
+  checkCertificate(material.ca, 'ca');
+  checkCertificate(material.cert, 'cert');
   try {
     createSecureContext({ ca: material.ca, cert: material.cert, key: material.key });
   } catch (error) {
@@ -75,6 +78,16 @@ export async function readTls(options: TlsOptions): Promise<TlsMaterial> {
     );
   }
   return material;
+}
+
+/** Node takes authorities that it cannot read for none, so that every server would be refused. */
+function checkCertificate(pem: string | undefined, part: 'ca' | 'cert'): void {
+  if (pem === undefined) return;
+  try {
+    new X509Certificate(pem);
+  } catch (error) {
+    throw invalidOption(`connect: tls.${part} (or tls.${part}File) holds a certificate that cannot be read`, error);
+  }
 }
 
 async function pemText(

@@ -3,6 +3,7 @@
  * attached again or ended. Main thread. Used by watcher and group; sees to it that each watch has exactly one outcome.
  */
 import { EtcdError } from '../../wire/errors.js';
+import { publishWatchEnded } from '../diagnostics.js';
 import { type BatchSlice } from './batch-slice.js';
 import { Delivery } from './delivery.js';
 import { Hold } from './hold.js';
@@ -200,6 +201,7 @@ export class Outlet<View> implements WatchOwner {
     this.#holds.delete(entry);
     entry.ready.reject(end.reason === 'cancelled' ? cancelledError() : end.error);
     entry.ended.resolve(end);
+    publishWatchEnded(entry.watchId, end);
     try {
       this.#options.onEnd(entry, end);
     } catch (thrown) {
