@@ -66,15 +66,15 @@ describe('connect', () => {
   test.each(refused)('refuses %s', async (_what, options, message) => {
     const failing = resolveConnectOptions(options as ConnectOptions); // wrong on purpose
     await expect(failing).rejects.toMatchObject({ code: 'invalid-argument', outcome: 'not-sent' });
-    await expect(failing).rejects.toThrowError(message);
+    await expect(failing).rejects.toThrow(message);
   });
 
   test('never repeats a secret in its messages', async () => {
     const file = join(folder, 'key.pem');
     writeFileSync(file, 'my-private-words');
     const failing = resolveConnectOptions({ endpoints: 'https://a:1', tls: { keyFile: file } });
-    await expect(failing).rejects.toThrowError(file);
-    await expect(failing).rejects.not.toThrowError(/my-private-words/u);
+    await expect(failing).rejects.toThrow(file);
+    await expect(failing).rejects.not.toThrow(/my-private-words/u);
   });
 
   test('fills in what is not given', async () => {
@@ -169,7 +169,7 @@ describe('watches and groups', () => {
     ],
   ];
   test.each(refused)('refuse %s, and nothing is sent', async (_what, run, options, message) => {
-    expect(() => run(options as never)).toThrowError(message);
+    expect(() => run(options as never)).toThrow(message);
     await new Promise((resolve) => setImmediate(resolve));
     expect(link.sent).toEqual([]);
     expect(router.size).toBe(0);

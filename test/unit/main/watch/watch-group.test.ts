@@ -47,10 +47,10 @@ describe('a group', () => {
     const mine = all.add('a', { watchId: 1n });
     const drawn = all.add('b');
     expect([mine.watchId, drawn.watchId]).toEqual([1n, 2n]);
-    expect(() => all.add('c', { watchId: 2n })).toThrowError(/watchId 2n is in use/u);
+    expect(() => all.add('c', { watchId: 2n })).toThrow(/watchId 2n is in use/u);
     expect(all.get(2n)).toBe(drawn);
     // @ts-expect-error a number is no label
-    expect(() => all.add('c', { watchId: 3 })).toThrowError(/watchId must be a bigint/u);
+    expect(() => all.add('c', { watchId: 3 })).toThrow(/watchId must be a bigint/u);
     expect(all.size).toBe(2);
   });
 
@@ -145,7 +145,12 @@ describe('a group', () => {
   test('a cancelled member in its own onBatch is gone for the rest of the batch', () => {
     const { router, group } = setup();
     const seen: Seen[][] = [];
-    const all = group({ onBatch: (batch) => void (seen.push(parts(batch)), void other.cancel(1n)) });
+    const all = group({
+      onBatch: (batch) => {
+        seen.push(parts(batch));
+        void other.cancel(1n);
+      },
+    });
     const other = group({ onBatch: (batch) => void seen.push(parts(batch)) });
     all.add('a');
     other.add('a');
@@ -188,7 +193,7 @@ describe('a group', () => {
     expect(seen).toEqual([[[1, 5]]]);
     await turn();
     expect(links[0]?.watchesOf('unwatch')).toEqual([1]);
-    expect(() => bad.add('b')).toThrowError(EtcdError);
+    expect(() => bad.add('b')).toThrow(EtcdError);
   });
 
   test('ends with the error of onEnd in the same way', async () => {
@@ -225,7 +230,7 @@ describe('a group', () => {
     for (const member of members) expect(await member.ended).toMatchObject({ reason: 'cancelled' });
     for (const one of groups) expect(await one.ended).toBeUndefined();
     expect(router.owners.size).toBe(0);
-    expect(() => group()).toThrowError(/closed/u);
+    expect(() => group()).toThrow(/closed/u);
   });
 
   test('a signal cancels only the member that it was given to', async () => {
@@ -237,7 +242,7 @@ describe('a group', () => {
     controller.abort();
     expect(await member.ended).toMatchObject({ reason: 'cancelled' });
     expect([all.size, router.size]).toEqual([1, 1]);
-    expect(() => all.add('c', { signal: controller.signal })).toThrowError(/signal/u);
+    expect(() => all.add('c', { signal: controller.signal })).toThrow(/signal/u);
     expect(all.size).toBe(1);
   });
 });

@@ -111,7 +111,7 @@ describe('a shard that failed for good', () => {
     expect(links[1]?.take('watch')[0]?.watches.length).toBe(2);
     router.failed(1, new EtcdError('gone', { code: 'shard-failed' }));
     expect(group.size).toBe(0);
-    expect(() => group.add('z')).toThrowError(expect.objectContaining({ code: 'shard-failed' }));
+    expect(() => group.add('z')).toThrow(expect.objectContaining({ code: 'shard-failed' }));
   });
 });
 

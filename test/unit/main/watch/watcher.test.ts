@@ -142,8 +142,8 @@ describe('a watcher', () => {
     const { watch } = setup();
     const watcher = watch();
     watcher[Symbol.asyncIterator]();
-    expect(() => watcher[Symbol.asyncIterator]()).toThrowError(/one loop reads at a time/u);
-    expect(() => watch({ onBatch: () => undefined })[Symbol.asyncIterator]()).toThrowError(/onBatch/u);
+    expect(() => watcher[Symbol.asyncIterator]()).toThrow(/one loop reads at a time/u);
+    expect(() => watch({ onBatch: () => undefined })[Symbol.asyncIterator]()).toThrow(/onBatch/u);
   });
 });
 
@@ -221,7 +221,7 @@ describe('the end of a watcher', () => {
     controller.abort();
     expect(await watcher.ended).toMatchObject({ reason: 'cancelled' });
     expect(router.size).toBe(0);
-    expect(() => watch({ signal: controller.signal })).toThrowError(EtcdError);
+    expect(() => watch({ signal: controller.signal })).toThrow(EtcdError);
     expect(router.owners.size).toBe(0);
   });
 
