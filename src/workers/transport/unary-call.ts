@@ -5,7 +5,7 @@ import { EtcdError } from '../../wire/errors.js';
 import type { GrpcStream, StreamHandlers } from './grpc-connection.js';
 
 /** node fires a longer timer at once. */
-export const MAX_TIMER_MS = 2 ** 31 - 1;
+export const MAX_TIMER_MS: number = 2 ** 31 - 1;
 
 /** What a connection offers to make one call. */
 export interface UnaryPort {
