@@ -5,12 +5,14 @@ import { openHttp2Connection } from '../../src/workers/transport/http2-connectio
 import { connectionContract } from './connection-contract.js';
 import { secureContract } from './secure-contract.js';
 import { streamContract } from './transport-contract.js';
+import { unaryContract } from './unary-contract.js';
 
 describe.each([
   ['http2' as const, openHttp2Connection],
   ['grpc-js' as const, openGrpcJsConnection],
 ])('transport %s', (kind, open) => {
   streamContract(kind, open);
+  unaryContract(kind, open);
   connectionContract(kind, open);
   secureContract(kind, open);
 });
