@@ -7,6 +7,7 @@ import tseslint from 'typescript-eslint';
 export default defineConfig(
   globalIgnores([
     'dist/',
+    'bench/dist/',
     'node_modules/',
     'coverage/',
     'bench/results/',
