@@ -31,17 +31,20 @@ export class StoreGuard {
     return this.#mark?.revision ?? 0;
   }
 
-  /** Judges what one member says of itself, which may lag. */
-  judgeMember(header: ResponseHeader): StoreVerdict {
-    const mark = this.#mark;
+  /**
+   * Judges what one member says of itself, which may lag.
+   *
+   * @param mark what was known before the member was asked: other streams may have moved on since.
+   */
+  judgeMember(header: ResponseHeader, mark: StoreMark | undefined): StoreVerdict {
     if (mark === undefined || header.clusterId === 0n) return 'forward';
     if (header.clusterId !== mark.clusterId) return 'reset';
     return header.revision < mark.revision || header.raftTerm < mark.raftTerm ? 'suspicious' : 'forward';
   }
 
-  /** Judges a linearizable answer: a quorum that shows less than was seen has lost it. */
-  judgeQuorum(header: ResponseHeader): StoreVerdict {
-    return this.judgeMember(header) === 'forward' ? 'forward' : 'reset';
+  /** Judges a linearizable answer: a quorum that shows less than was seen before it was asked has lost it. */
+  judgeQuorum(header: ResponseHeader, mark: StoreMark | undefined): StoreVerdict {
+    return this.judgeMember(header, mark) === 'forward' ? 'forward' : 'reset';
   }
 
   /** Takes note of a store that was judged `forward`. */

@@ -52,8 +52,10 @@ export class HandOver {
       if (lane.stream !== undefined) {
         for (const stream of lane.draining) for (const entry of stream.entries()) move(entry, lane.stream);
       }
-      lane.releaseUnused();
     }
+    lanes.catchUp.releaseUnused();
+    // What catches up will need the live stream soon.
+    if (lanes.catchUp.openStreams === 0) lanes.live.releaseUnused();
     if (waiting > 0 || lanes.catchUp.openStreams > 0 || lanes.live.draining.size > 0) this.schedule();
   }
 

@@ -5,11 +5,16 @@
 import type { WatchSpec } from '../../wire/contract.js';
 import { EtcdError } from '../../wire/errors.js';
 import type { RevisionAssembly } from './revision-assembly.js';
-import type { WatchStream } from './watch-stream.js';
+
+/** A stream as the watches on it know it. */
+export interface WatchCarrier {
+  /** Takes a watch off and cancels it on the server. */
+  cancelWatch(streamWatchId: number): void;
+}
 
 /** A watch on one stream, under the id drawn for it there. */
 export interface Attachment {
-  readonly stream: WatchStream;
+  readonly stream: WatchCarrier;
   readonly streamWatchId: number;
 }
 
@@ -74,7 +79,7 @@ export class WatchEntry {
 }
 
 /** The stream whose events count in this state. */
-function deliverer(state: WatchState): WatchStream | undefined {
+function deliverer(state: WatchState): WatchCarrier | undefined {
   switch (state.at) {
     case 'active':
     case 'creating':

@@ -13,6 +13,7 @@ import type { StoreGuard } from '../member/store-guard.js';
 import { trustsRequestedProgress } from '../member/server-version.js';
 import type { ShardContext } from '../shard-context.js';
 import type { GrpcConnection } from '../transport/grpc-connection.js';
+import type { WatchCarrier } from './watch-entry.js';
 import { WatchStream } from './watch-stream.js';
 import type { WatchStreamHooks } from './watch-stream.js';
 
@@ -91,6 +92,11 @@ export class WatchLane {
   /** Streams being left because their peer asked to, or because settings changed. */
   get draining(): ReadonlySet<WatchStream> {
     return this.#draining;
+  }
+
+  /** Whether a stream, open or draining, is of this lane. */
+  has(stream: WatchCarrier): boolean {
+    return this.stream === stream || [...this.#draining].some((draining) => draining === stream);
   }
 
   /** Sees to it that a stream will be open. */

@@ -1,7 +1,6 @@
 /** The two watch lanes of a shard, and which of them a stream or a watch is on. */
-import type { WatchEntry } from './watch-entry.js';
+import type { WatchCarrier, WatchEntry } from './watch-entry.js';
 import { type WatchLane } from './watch-lane.js';
-import type { WatchStream } from './watch-stream.js';
 
 export type WatchLaneName = 'live' | 'catch-up';
 
@@ -22,8 +21,8 @@ export class WatchLanes {
     return lane === 'live' ? this.live : this.catchUp;
   }
 
-  ofStream(stream: WatchStream): WatchLane | undefined {
-    return this.all.find((lane) => lane.stream === stream || lane.draining.has(stream));
+  ofStream(stream: WatchCarrier): WatchLane | undefined {
+    return this.all.find((lane) => lane.has(stream));
   }
 
   /** The lane that delivers a watch's events, `undefined` while none does. */

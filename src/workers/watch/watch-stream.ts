@@ -9,7 +9,7 @@ import { CompactedError } from '../../wire/errors.js';
 import { watchCancelError } from '../../wire/server-errors.js';
 import type { GrpcConnection, GrpcStream, Metadata } from '../transport/grpc-connection.js';
 import { decodeWatchHead, WatchHead } from './watch-decoder.js';
-import type { WatchEntry } from './watch-entry.js';
+import type { WatchCarrier, WatchEntry } from './watch-entry.js';
 import { writeCancel, writeCreate, writeProgressRequest } from './watch-request.js';
 
 const WATCH_PATH = '/etcdserverpb.Watch/Watch';
@@ -54,7 +54,7 @@ interface Creation {
   readonly startRevision: number;
 }
 
-export class WatchStream {
+export class WatchStream implements WatchCarrier {
   readonly connection: GrpcConnection;
   readonly serial: boolean;
   readonly #options: WatchStreamOptions;
