@@ -1,6 +1,6 @@
 /** Connecting, names, closing, and the process that ends by itself: on a real etcd and without one. */
 import { execFile } from 'node:child_process';
-import { createServer, type Server } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
 import { promisify } from 'node:util';
 import { connect, connection, type EngineStatus } from 'etcd-vigil';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -11,7 +11,9 @@ const run = promisify(execFile);
 
 describe('connect', () => {
   const servers: Server[] = [];
+  const sockets: Socket[] = [];
   afterEach(async () => {
+    for (const socket of sockets.splice(0)) socket.destroy();
     for (const server of servers.splice(0)) await new Promise((resolve) => server.close(resolve));
   });
 
@@ -26,8 +28,8 @@ describe('connect', () => {
     expect(() => connection('nobody')).toThrow(/no connection named 'nobody': there is none/u);
   });
 
-  test('fails within its time limit where a listener says nothing, and leaves no connection to it', async () => {
-    const silent = createServer((socket) => socket.resume());
+  test('fails within its time limit where a listener says nothing', async () => {
+    const silent = createServer((socket) => void sockets.push(socket));
     servers.push(silent);
     await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
     const address = silent.address();
