@@ -1,0 +1,224 @@
+/**
+ * The demo proper: watches many ranges in one group, has a writer write into them, and holds what arrives against what was
+ * written. Main thread; owns the group and the writer's process, not the engine.
+ */
+import { performance } from 'node:perf_hooks';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { EtcdError, type Etcd, type GroupBatch, type WatchGroup } from '../../index.js';
+import type { DemoSummary, DemoView, Frame } from './frame.js';
+import { LatencyHistogram } from './latency-histogram.js';
+import { isFaultless, Ledger, NO_NUMBER } from './ledger.js';
+import { MainThreadBusy } from './main-thread-busy.js';
+import { demoKeyIndex, nowUs, rangePrefix, readStamp, type DemoKeys, type WriterStart } from './messages.js';
+import { ShardFigures } from './shard-figures.js';
+import { eachWrite, WriterLink } from './writer-link.js';
+
+export interface DemoSettings {
+  readonly keys: DemoKeys;
+  readonly seconds: number;
+  readonly writer: WriterStart;
+  readonly shards: number | 'inline';
+  readonly transport: string;
+}
+
+const TICK_MS = 200;
+const FRAME_MS = 1_000;
+/** The writes are over: when no event has come for so long, none will. */
+const SILENCE_MS = 10_000;
+const PROGRESS_TIMEOUT_MS = 5_000;
+
+export class DemoRun {
+  readonly #etcd: Etcd;
+  readonly #settings: DemoSettings;
+  readonly #view: DemoView;
+  readonly #ledger: Ledger;
+  readonly #latency = new LatencyHistogram();
+  readonly #secondLatency = new LatencyHistogram();
+  readonly #busy = new MainThreadBusy();
+  readonly #shards: ShardFigures;
+  #problem: string | undefined;
+  #etcdVersion: string | undefined;
+  #lastSeen = 0;
+  #lastFrameMs = 0;
+
+  constructor(etcd: Etcd, settings: DemoSettings, view: DemoView) {
+    this.#etcd = etcd;
+    this.#settings = settings;
+    this.#view = view;
+    this.#ledger = new Ledger(settings.keys.ranges, settings.keys.keysPerRange);
+    this.#shards = new ShardFigures(etcd);
+  }
+
+  /** Runs until its time is over or the signal fires, then checks. */
+  async run(signal: AbortSignal): Promise<DemoSummary> {
+    void this.#followStatus();
+    const { keys } = this.#settings;
+    const group = this.#etcd.watchGroup({
+      name: 'demo',
+      onBatch: (batch) => this.#receive(batch),
+      onEnd: (member, end) => {
+        if (end.reason !== 'cancelled') this.#problem ??= `watch ${String(member.watchId)} ended: ${end.error.message}`;
+      },
+    });
+    try {
+      const createdMs = await this.#createWatches(group);
+      this.#view.note(`${String(keys.ranges)} ranges are watched; writing for ${String(this.#settings.seconds)} s`);
+      const link = new WriterLink(this.#settings.writer, (rows) => this.#written(rows));
+      try {
+        await link.ready;
+        return await this.#measure(group, link, createdMs, signal);
+      } finally {
+        await link.close();
+      }
+    } finally {
+      await group.close();
+    }
+  }
+
+  async #createWatches(group: WatchGroup): Promise<number> {
+    const startMs = performance.now();
+    for (let range = 0; range < this.#settings.keys.ranges; range += 1) {
+      group.add({ prefix: rangePrefix(this.#settings.keys, range) }, { watchId: BigInt(range) });
+    }
+    await group.ready();
+    if (this.#problem !== undefined || group.size < this.#settings.keys.ranges)
+      throw new EtcdError(this.#problem ?? 'a watch ended before the demo began', { code: 'unavailable' });
+    return performance.now() - startMs;
+  }
+
+  async #measure(group: WatchGroup, link: WriterLink, createdMs: number, signal: AbortSignal): Promise<DemoSummary> {
+    this.#busy.take();
+    await this.#shards.take();
+    const startMs = performance.now();
+    this.#lastFrameMs = startMs;
+    const busyShares: number[] = [];
+    const endMs = startMs + this.#settings.seconds * 1_000;
+    while (performance.now() < endMs && !signal.aborted && !link.hasEnded && this.#problem === undefined) {
+      await sleep(Math.min(TICK_MS, Math.max(1, endMs - performance.now())), undefined, { signal }).catch(
+        () => undefined,
+      );
+      link.seen(this.#ledger.seenCount);
+      const elapsedSeconds = (performance.now() - startMs) / 1_000;
+      this.#view.tick(elapsedSeconds);
+      if (performance.now() - this.#lastFrameMs >= FRAME_MS - TICK_MS / 2) {
+        const frame = await this.#frame(elapsedSeconds);
+        busyShares.push(frame.mainBusy);
+        this.#view.frame(frame);
+      }
+    }
+    const elapsedMs = performance.now() - startMs;
+    const eventsPerSecond = (this.#ledger.seenCount / elapsedMs) * 1_000;
+    const wasInterrupted = signal.aborted;
+    if (busyShares.length === 0) busyShares.push(this.#busy.take());
+    this.#view.note('writing has stopped; waiting for the last events');
+    const writerEnd = await link.stop();
+    await this.#drain();
+    await this.#flush(group);
+    this.#view.settle();
+    const verdict = this.#ledger.verdict();
+    if (writerEnd.broken) this.#problem ??= `the writer failed: ${writerEnd.lastError ?? 'no reason given'}`;
+    if (this.#ledger.writtenCount === 0 && writerEnd.lastError !== undefined)
+      this.#problem ??= `nothing was written: ${writerEnd.lastError}`;
+    return {
+      passed: this.#problem === undefined && isFaultless(verdict),
+      interrupted: wasInterrupted,
+      etcdVersion: this.#etcdVersion,
+      transport: this.#settings.transport,
+      ranges: this.#settings.keys.ranges,
+      shards: this.#settings.shards,
+      seconds: elapsedMs / 1_000,
+      watchesCreatedMs: createdMs,
+      written: this.#ledger.writtenCount,
+      seen: this.#ledger.seenCount,
+      writeFailures: writerEnd.refused,
+      problem: this.#problem,
+      verdict,
+      eventsPerSecond,
+      p50Ms: this.#latency.percentileMs(0.5),
+      p99Ms: this.#latency.percentileMs(0.99),
+      maxMs: this.#latency.maxMs,
+      mainBusy: busyShares.reduce((sum, share) => sum + share, 0) / busyShares.length,
+      shardBusy: this.#shards.averages(),
+    };
+  }
+
+  /** The hot path: all that arrived together. */
+  #receive(batch: GroupBatch): void {
+    const arrivedUs = nowUs();
+    const { keys } = this.#settings;
+    for (const part of batch) {
+      const range = Number(part.watchId);
+      for (const event of part.events) {
+        const key = demoKeyIndex(keys, range, event.key);
+        const revision = Number(event.modRevision);
+        if (event.type === 'delete') {
+          this.#ledger.seen(key, revision, NO_NUMBER);
+          continue;
+        }
+        const { sentUs, number } = readStamp(event.value);
+        this.#ledger.seen(key, revision, number);
+        this.#latency.add(arrivedUs - sentUs);
+        this.#secondLatency.add(arrivedUs - sentUs);
+      }
+    }
+  }
+
+  #written(rows: Float64Array): void {
+    eachWrite(rows, (key, revision, number, isUnanswered) => {
+      if (isUnanswered) this.#ledger.unanswered(key, number);
+      else this.#ledger.written(key, revision, number);
+    });
+  }
+
+  async #frame(elapsedSeconds: number): Promise<Frame> {
+    const now = performance.now();
+    const seen = this.#ledger.seenCount;
+    const eventsPerSecond = ((seen - this.#lastSeen) / (now - this.#lastFrameMs)) * 1_000;
+    this.#lastSeen = seen;
+    this.#lastFrameMs = now;
+    const mainBusy = this.#busy.take();
+    const [p50Ms, p99Ms] = [this.#secondLatency.percentileMs(0.5), this.#secondLatency.percentileMs(0.99)];
+    this.#secondLatency.clear();
+    return {
+      elapsedSeconds,
+      totalSeconds: this.#settings.seconds,
+      eventsPerSecond,
+      seen,
+      written: this.#ledger.writtenCount,
+      p50Ms,
+      p99Ms,
+      mainBusy,
+      shards: await this.#shards.take(),
+    };
+  }
+
+  /** Waits until each write has been seen, as long as events come. */
+  async #drain(): Promise<void> {
+    let seen = this.#ledger.seenCount;
+    let sinceMs = performance.now();
+    while (this.#ledger.outstanding > 0 && performance.now() - sinceMs < SILENCE_MS && this.#problem === undefined) {
+      await sleep(20);
+      if (this.#ledger.seenCount === seen) continue;
+      seen = this.#ledger.seenCount;
+      sinceMs = performance.now();
+    }
+  }
+
+  /** Whatever the server sent has arrived after this: an event that came twice has been counted. */
+  async #flush(group: WatchGroup): Promise<void> {
+    const asked = Array.from(group.members(), (member) => member.progress({ timeoutMs: PROGRESS_TIMEOUT_MS }));
+    await Promise.allSettled(asked);
+  }
+
+  async #followStatus(): Promise<void> {
+    for await (const status of this.#etcd.status) {
+      if (status.type === 'connected') this.#etcdVersion ??= status.version;
+      else if (status.type === 'disconnected')
+        this.#view.note(`shard ${String(status.shard)}: connection lost: ${status.error.message}`);
+      else if (status.type === 'resumed')
+        this.#view.note(`shard ${String(status.shard)}: ${String(status.watches)} watches resumed`);
+      else if (status.type === 'shard-replaced')
+        this.#view.note(`shard ${String(status.shard)} crashed and was replaced: ${status.error.message}`);
+    }
+  }
+}

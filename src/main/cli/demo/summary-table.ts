@@ -1,0 +1,56 @@
+/** The demo's last word: a table and a verdict. Pure. */
+import { count, milliseconds, percent } from './figures.js';
+import type { DemoSummary } from './frame.js';
+
+export function summaryTable(summary: DemoSummary): string {
+  const rows = rowsOf(summary);
+  const nameWidth = Math.max(...rows.map(([name]) => name.length));
+  const valueWidth = Math.max(...rows.map(([, value]) => value.length));
+  const edge = `+${'-'.repeat(nameWidth + 2)}+${'-'.repeat(valueWidth + 2)}+`;
+  const lines = rows.map(([name, value]) => `| ${name.padEnd(nameWidth)} | ${value.padEnd(valueWidth)} |`);
+  return [edge, ...lines, edge].join('\n');
+}
+
+/** One sentence. */
+export function verdictLine(summary: DemoSummary): string {
+  if (summary.passed) return `check passed: each of ${count(summary.written)} writes was seen exactly once, in order`;
+  if (summary.problem !== undefined) return `check failed: ${summary.problem}`;
+  const { lost, doubled, outOfOrder, wrongContent, unexpected } = summary.verdict;
+  const faults = [
+    [lost, 'lost'],
+    [doubled, 'doubled'],
+    [outOfOrder, 'out of order'],
+    [wrongContent, 'with wrong content'],
+    [unexpected, 'never written'],
+  ] as const;
+  const told = faults.filter(([number]) => number > 0).map(([number, what]) => `${count(number)} ${what}`);
+  return `check failed: ${told.length > 0 ? told.join(', ') : 'nothing was written'}`;
+}
+
+function rowsOf(summary: DemoSummary): (readonly [string, string])[] {
+  const { verdict } = summary;
+  const version = summary.etcdVersion === undefined ? 'etcd' : `etcd ${summary.etcdVersion}`;
+  const shards = summary.shards === 'inline' ? 'inline' : `${String(summary.shards)} worker threads`;
+  const cut = summary.interrupted ? ' (interrupted)' : '';
+  const rows: (readonly [string, string])[] = [
+    ['ran', `${summary.seconds.toFixed(1)} s${cut} on ${version}`],
+    ['watches', `${count(summary.ranges)} in one group, created in ${milliseconds(summary.watchesCreatedMs)}`],
+    ['engine', `${shards}, ${summary.transport}`],
+    ['writes', count(summary.written)],
+    ['events', `${count(summary.seen)} (${count(summary.eventsPerSecond)} a second)`],
+    ['put to event, p50', milliseconds(summary.p50Ms)],
+    ['put to event, p99', milliseconds(summary.p99Ms)],
+    ['put to event, longest', milliseconds(summary.maxMs)],
+    ['main thread busy', percent(summary.mainBusy)],
+    ...summary.shardBusy.map((busy, shard) => [`shard ${String(shard)} busy`, percent(busy)] as const),
+    ['lost', count(verdict.lost)],
+    ['doubled', count(verdict.doubled)],
+    ['out of order', count(verdict.outOfOrder)],
+    ['wrong or unknown', count(verdict.wrongContent + verdict.unexpected)],
+  ];
+  if (summary.writeFailures > 0) {
+    rows.push(['writes that failed', count(summary.writeFailures)]);
+    rows.push(['  of them applied', count(verdict.appliedUnanswered)]);
+  }
+  return rows;
+}

@@ -1,0 +1,13 @@
+/** What the command's exit codes mean; documented in docs/guide/cli.md. Pure. */
+export const exitCode: {
+  /** It did what was asked. */
+  readonly ok: 0;
+  /** It was carried out and failed: refused by the server, no such key, the demo's check failed. */
+  readonly failed: 1;
+  /** It was not begun: wrong usage, no etcd, no server at the endpoints. */
+  readonly notStarted: 2;
+  /** Ended by Ctrl-C. */
+  readonly interrupted: 130;
+  /** Ended by SIGTERM. */
+  readonly terminated: 143;
+} = { ok: 0, failed: 1, notStarted: 2, interrupted: 130, terminated: 143 };

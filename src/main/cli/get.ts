@@ -1,0 +1,94 @@
+/** `vigil get`: one key's value, or a range, one key a line. */
+import { Option, type Command } from 'commander';
+import { connect, type Etcd, type KeyValue, type RangeInput, type RangeOptions, type SortBy } from '../index.js';
+import type { CommandContext } from './command-context.js';
+import { addConnectionFlags, connectOptions, type ConnectionFlags } from './connection-flags.js';
+import { exitCode } from './exit-code.js';
+import { usageError } from './failure.js';
+import { keyValueJson } from './json-shape.js';
+import { revision, wholeNumber } from './option-values.js';
+import { note, print } from './output.js';
+import { addRangeFlags, isRange, rangeFrom, type RangeFlags } from './range-flags.js';
+import { printable } from './text-shape.js';
+
+interface GetFlags extends ConnectionFlags, RangeFlags {
+  readonly limit?: number;
+  readonly rev?: bigint;
+  readonly keysOnly?: boolean;
+  readonly countOnly?: boolean;
+  readonly sortBy?: SortBy;
+  readonly order?: 'ascending' | 'descending';
+  readonly serializable?: boolean;
+}
+
+const SORT_TARGETS: readonly SortBy[] = ['key', 'version', 'createRevision', 'modRevision', 'value'];
+
+export function addGet(program: Command, context: CommandContext): void {
+  const command = program
+    .command('get <key>')
+    .description('print the value of a key, or the keys and values of a range');
+  addRangeFlags(command)
+    .option('--limit <n>', 'at most so many keys', wholeNumber(1))
+    .option('--rev <revision>', 'as it was at this revision', revision)
+    .option('--keys-only', 'without values')
+    .option('--count-only', 'only how many keys there are')
+    .addOption(new Option('--sort-by <what>', 'sort by').choices(SORT_TARGETS))
+    .addOption(new Option('--order <order>', 'of the sort').choices(['ascending', 'descending']))
+    .option('--serializable', 'let the member answer from what it has: fast, perhaps stale');
+  addConnectionFlags(command).action((key: string, flags: GetFlags) => context.run(get(key, flags)));
+}
+
+async function get(key: string, flags: GetFlags): Promise<number> {
+  const range = rangeFrom(key, flags);
+  if (flags.order !== undefined && flags.sortBy === undefined) throw usageError('--order needs --sort-by');
+  if (flags.countOnly === true && flags.keysOnly === true)
+    throw usageError('give only one of --keys-only and --count-only');
+  // Nothing is watched: no thread is needed.
+  const etcd = await connect({ ...connectOptions(flags, process.env), shards: 'inline' });
+  try {
+    if (flags.countOnly === true) return await printCount(etcd, range, flags);
+    return isRange(flags) ? await printRange(etcd, range, flags) : await printOne(etcd, range, flags);
+  } finally {
+    await etcd.close();
+  }
+}
+
+async function printCount(etcd: Etcd, range: RangeInput, flags: GetFlags): Promise<number> {
+  const count = await etcd.kv.count(range, { revision: flags.rev, serializable: flags.serializable });
+  await print(flags.json === true ? `${JSON.stringify({ count: String(count) })}\n` : `${String(count)}\n`);
+  return exitCode.ok;
+}
+
+async function printOne(etcd: Etcd, range: RangeInput, flags: GetFlags): Promise<number> {
+  const [kv] = (await etcd.kv.range(range, filters(flags))).kvs;
+  if (kv === undefined) {
+    note('vigil: no such key');
+    return exitCode.failed;
+  }
+  if (flags.json === true || flags.keysOnly === true) await print(line(kv, flags));
+  else await print(Buffer.concat([kv.value, Buffer.from('\n')]));
+  return exitCode.ok;
+}
+
+async function printRange(etcd: Etcd, range: RangeInput, flags: GetFlags): Promise<number> {
+  if (flags.sortBy !== undefined) {
+    const sort = { by: flags.sortBy, order: flags.order };
+    const { kvs } = await etcd.kv.range(range, { ...filters(flags), limit: flags.limit, sort });
+    for (const kv of kvs) await print(line(kv, flags));
+    return exitCode.ok;
+  }
+  for await (const page of etcd.kv.pages(range, { ...filters(flags), limit: flags.limit })) {
+    await print(page.kvs.map((kv) => line(kv, flags)).join(''));
+  }
+  return exitCode.ok;
+}
+
+function filters(flags: GetFlags): RangeOptions {
+  return { revision: flags.rev, keysOnly: flags.keysOnly, serializable: flags.serializable };
+}
+
+function line(kv: KeyValue, flags: GetFlags): string {
+  const withValue = flags.keysOnly !== true;
+  if (flags.json === true) return `${JSON.stringify(keyValueJson(kv, withValue))}\n`;
+  return withValue ? `${printable(kv.key)}\t${printable(kv.value)}\n` : `${printable(kv.key)}\n`;
+}
