@@ -2,7 +2,7 @@
  * The engine's diagnostics channels. Main thread. Published only where somebody subscribed; never keys, values or secrets.
  */
 import { channel } from 'node:diagnostics_channel';
-import type { EngineStatus } from './status.js';
+import type { EngineStatus } from './engine-status.js';
 import type { WatchEnd } from './watch/watch-end.js';
 
 const statusChannel = channel('etcd-vigil:status');

@@ -3,7 +3,7 @@ import type { RangeInput } from '../wire/key-range.js';
 import type { Engine } from './engine.js';
 import { Kv } from './kv/kv.js';
 import type { EngineStats } from './stats.js';
-import type { EngineStatus } from './status.js';
+import type { EngineStatus } from './engine-status.js';
 import { WatchGroup } from './watch/watch-group.js';
 import { Watcher } from './watch/watcher.js';
 import type { WatchGroupOptions, WatchOptions } from './watch/watch-options.js';

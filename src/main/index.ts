@@ -13,15 +13,10 @@ export { WatchBatch } from './watch/watch-batch.js';
 export { GroupBatch, GroupPart } from './watch/group-batch.js';
 export { EventSpan } from './watch/event-span.js';
 export { WatchEvent } from './watch/watch-event.js';
+export type { OnLag } from './watch/on-lag.js';
 export type { WatchEnd } from './watch/watch-end.js';
 export type { ProgressOptions } from './watch/progress-requests.js';
-export type {
-  GroupWatchOptions,
-  OnLag,
-  WatchGroupOptions,
-  WatchOptions,
-  WatchRangeOptions,
-} from './watch/watch-options.js';
+export type { GroupWatchOptions, WatchGroupOptions, WatchOptions, WatchRangeOptions } from './watch/watch-options.js';
 
 export { Bytes } from './bytes.js';
 export { Kv } from './kv/kv.js';
@@ -47,7 +42,7 @@ export type { Page, PagesOptions } from './kv/pages.js';
 export type { CallOptions } from './unary/call-scope.js';
 export type { KeyInput, RangeInput } from '../wire/key-range.js';
 
-export type { EngineStatus, ShardState } from './status.js';
+export type { EngineStatus, ShardState } from './engine-status.js';
 export type { EngineStats, ShardSummary } from './stats.js';
 export type { Lane, ShardStats } from '../wire/contract.js';
 export type { StatusMessage, WatchEndedMessage } from './diagnostics.js';

@@ -4,24 +4,28 @@
  */
 import type { EventBatchData } from '../../wire/event-batch.js';
 import { copyRows } from './copy-rows.js';
-import type { WatchEntry } from './watch-entry.js';
 
 /** What an event costs beside its bytes: its columns and a share of its segment. */
 const EVENT_OVERHEAD_BYTES = 64;
 
-export class BatchSlice {
+/** What a slice needs to know of a watch: its identity, and whether anybody still wants its events. */
+export interface SliceOwner {
+  readonly dropped: boolean;
+}
+
+export class BatchSlice<Owner extends SliceOwner> {
   readonly data: EventBatchData;
   /** First event of each segment of the batch. */
   readonly starts: Uint32Array;
   /** Whose each segment of the batch is; undefined where nobody wants it. */
-  readonly entries: readonly (WatchEntry | undefined)[];
+  readonly entries: readonly (Owner | undefined)[];
   /** Numbers of the segments in this slice, ascending; undefined: all of the batch. */
   readonly segments: readonly number[] | undefined;
 
   constructor(
     data: EventBatchData,
     starts: Uint32Array,
-    entries: readonly (WatchEntry | undefined)[],
+    entries: readonly (Owner | undefined)[],
     segments: readonly number[] | undefined,
   ) {
     this.data = data;
@@ -40,7 +44,7 @@ export class BatchSlice {
   }
 
   /** Whose the segment is, unless it was cancelled after the segment came. */
-  entryOf(segment: number): WatchEntry | undefined {
+  entryOf(segment: number): Owner | undefined {
     const entry = this.entries[segment];
     return entry === undefined || entry.dropped ? undefined : entry;
   }
@@ -63,7 +67,7 @@ export class BatchSlice {
   }
 
   /** The revision of the first event of a watch in it; undefined when it holds none. */
-  firstRevisionOf(entry: WatchEntry): number | undefined {
+  firstRevisionOf(entry: Owner): number | undefined {
     for (let index = 0; index < this.segmentCount; index += 1) {
       const segment = this.segmentAt(index);
       if (this.entries[segment] !== entry || (this.data.segmentEvents[segment] ?? 0) === 0) continue;
@@ -76,7 +80,7 @@ export class BatchSlice {
    * This slice as it may wait: on its own when it is the lesser part of its batch. The bytes count against the budget of
    * whoever keeps it.
    */
-  toKeep(): { readonly slice: BatchSlice; readonly bytes: number } {
+  toKeep(): { readonly slice: BatchSlice<Owner>; readonly bytes: number } {
     const { data } = this;
     const events = this.eventCount;
     if (events * 2 >= data.eventCount) return { slice: this, bytes: retainedBytes(data) };
@@ -84,9 +88,9 @@ export class BatchSlice {
     return { slice, bytes: retainedBytes(slice.data) };
   }
 
-  #compact(events: number): BatchSlice {
+  #compact(events: number): BatchSlice<Owner> {
     const { data } = this;
-    const entries: (WatchEntry | undefined)[] = [];
+    const entries: (Owner | undefined)[] = [];
     const from: number[] = [];
     for (let index = 0; index < this.segmentCount; index += 1) {
       const segment = this.segmentAt(index);

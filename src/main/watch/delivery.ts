@@ -3,13 +3,12 @@
  * Main thread. Keeps order, including ends; copies only what has to wait; knows no watches and no budgets.
  */
 import { EtcdError } from '../../wire/errors.js';
-import type { BatchSlice } from './batch-slice.js';
-import type { WatchEntry } from './watch-entry.js';
+import type { WatchEntry, WatchSlice } from './watch-entry.js';
 
 export interface DeliveryOptions<View> {
   readonly onBatch: ((view: View) => void | PromiseLike<void>) | undefined;
   /** What the consumer sees of a slice. */
-  readonly render: (slice: BatchSlice) => View;
+  readonly render: (slice: WatchSlice) => View;
   /** Bytes left the queue. */
   readonly onDrained: () => void;
   /** The callback threw or its promise was rejected. */
@@ -19,7 +18,7 @@ export interface DeliveryOptions<View> {
 }
 
 type Item =
-  | { readonly kind: 'slice'; readonly slice: BatchSlice; readonly bytes: number }
+  | { readonly kind: 'slice'; readonly slice: WatchSlice; readonly bytes: number }
   /** Something that the consumer is told in order with the slices, such as the end of a member. */
   | { readonly kind: 'notice'; readonly run: () => void };
 
@@ -58,7 +57,7 @@ export class Delivery<View> {
   }
 
   /** Takes a slice: read at once if somebody is ready for it, otherwise queued on its own. */
-  offer(slice: BatchSlice): void {
+  offer(slice: WatchSlice): void {
     // A consumer called for an earlier slice of the same batch may have cancelled what this one holds.
     if (this.#closed !== undefined || !slice.visible) return;
     if (this.#isEmpty) {
@@ -156,7 +155,7 @@ export class Delivery<View> {
   }
 
   /** The next slice that somebody still wants; runs the notices before it. */
-  #takeSlice(): BatchSlice | undefined {
+  #takeSlice(): WatchSlice | undefined {
     for (;;) {
       const item = this.#queue[this.#head];
       if (item === undefined) return undefined;
@@ -190,7 +189,7 @@ export class Delivery<View> {
     this.#head = 0;
   }
 
-  #call(call: (view: View) => void | PromiseLike<void>, slice: BatchSlice): void {
+  #call(call: (view: View) => void | PromiseLike<void>, slice: WatchSlice): void {
     let result: unknown;
     try {
       result = call(this.#options.render(slice));

@@ -1,16 +1,15 @@
 /** What a group delivers at a time: events of many watches that arrived together. Main thread; views made when read. */
-import type { BatchSlice } from './batch-slice.js';
 import { EventSpan } from './event-span.js';
-import type { WatchEntry } from './watch-entry.js';
+import type { WatchEntry, WatchSlice } from './watch-entry.js';
 
 /** Whole revisions of one watch. */
 export class GroupPart {
-  readonly #slice: BatchSlice;
+  readonly #slice: WatchSlice;
   readonly #entry: WatchEntry;
   readonly #segment: number;
 
   /** @internal */
-  constructor(slice: BatchSlice, entry: WatchEntry, segment: number) {
+  constructor(slice: WatchSlice, entry: WatchEntry, segment: number) {
     this.#slice = slice;
     this.#entry = entry;
     this.#segment = segment;
@@ -47,11 +46,11 @@ export class GroupPart {
 
 /** Everything that arrived together for the watches of a group. The parts of one watch stand in order. */
 export class GroupBatch implements Iterable<GroupPart> {
-  readonly #slice: BatchSlice;
+  readonly #slice: WatchSlice;
   #parts: readonly GroupPart[] | undefined;
 
   /** @internal */
-  constructor(slice: BatchSlice) {
+  constructor(slice: WatchSlice) {
     this.#slice = slice;
   }
 
@@ -74,11 +73,11 @@ export class GroupBatch implements Iterable<GroupPart> {
 
 /** Written out, since a generator costs several times as much per part. */
 class PartIterator implements IterableIterator<GroupPart> {
-  readonly #slice: BatchSlice;
+  readonly #slice: WatchSlice;
   readonly #count: number;
   #index = 0;
 
-  constructor(slice: BatchSlice) {
+  constructor(slice: WatchSlice) {
     this.#slice = slice;
     this.#count = slice.segmentCount;
   }

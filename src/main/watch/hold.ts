@@ -1,11 +1,10 @@
 /** Keeps what was on its way to a paused watch until it is resumed. Main thread. Bounded by the shard's credit. */
 import type { EtcdError } from '../../wire/errors.js';
-import type { BatchSlice } from './batch-slice.js';
-import type { SegmentSink, WatchEntry } from './watch-entry.js';
+import type { SegmentSink, WatchEntry, WatchSlice } from './watch-entry.js';
 
 export class Hold implements SegmentSink {
   readonly sorting: number[] = [];
-  readonly #slices: BatchSlice[] = [];
+  readonly #slices: WatchSlice[] = [];
   #bytes = 0;
   #end: { readonly entry: WatchEntry; readonly error: EtcdError } | undefined;
 
@@ -13,7 +12,7 @@ export class Hold implements SegmentSink {
     return this.#bytes;
   }
 
-  deliver(slice: BatchSlice): void {
+  deliver(slice: WatchSlice): void {
     const kept = slice.toKeep();
     this.#slices.push(kept.slice);
     this.#bytes += kept.bytes;

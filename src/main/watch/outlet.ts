@@ -4,18 +4,18 @@
  */
 import { EtcdError } from '../../wire/errors.js';
 import { publishWatchEnded } from '../diagnostics.js';
-import { type BatchSlice } from './batch-slice.js';
 import { Delivery } from './delivery.js';
 import { Hold } from './hold.js';
-import type { WatchEntry } from './watch-entry.js';
+import type { WatchEntry, WatchSlice } from './watch-entry.js';
 import { watchEnd, type WatchEnd } from './watch-end.js';
-import type { OnLag, WatchRequest } from './watch-options.js';
+import type { OnLag } from './on-lag.js';
+import type { WatchRequest } from './watch-request.js';
 import type { WatchOwner, WatchRouter } from './watch-router.js';
 
 export interface OutletOptions<View> {
   readonly router: WatchRouter;
   readonly onBatch: ((view: View) => void | PromiseLike<void>) | undefined;
-  readonly render: (slice: BatchSlice) => View;
+  readonly render: (slice: WatchSlice) => View;
   readonly onLag: OnLag;
   readonly budgetBytes: number;
   /** A watch has its outcome; comes in order with what it delivered, unless it was cancelled. May throw. */
@@ -92,7 +92,7 @@ export class Outlet<View> implements WatchOwner {
     return entry;
   }
 
-  deliver(slice: BatchSlice): void {
+  deliver(slice: WatchSlice): void {
     if (this.#delivery.queuedBytes > this.#options.budgetBytes && !this.#overBudget(slice)) return;
     this.#delivery.offer(slice);
   }
@@ -153,7 +153,7 @@ export class Outlet<View> implements WatchOwner {
   }
 
   /** Whether the slice is still to be queued although the queue is full. */
-  #overBudget(slice: BatchSlice): boolean {
+  #overBudget(slice: WatchSlice): boolean {
     const wasLagging = this.#lagging.size > 0;
     const isFatal = this.#options.onLag === 'fail';
     for (let index = 0; index < slice.segmentCount; index += 1) {

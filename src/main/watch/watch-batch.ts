@@ -1,5 +1,5 @@
 /** What a single watch delivers at a time. Main thread; pure views. */
-import type { BatchSlice } from './batch-slice.js';
+import type { WatchSlice } from './watch-entry.js';
 import { EventSpan } from './event-span.js';
 import type { WatchEvent } from './watch-event.js';
 
@@ -45,7 +45,7 @@ export class WatchBatch implements Iterable<WatchEvent> {
 }
 
 /** The batch in a slice whose segments are all of one watch. */
-export function watchBatch(slice: BatchSlice): WatchBatch {
+export function watchBatch(slice: WatchSlice): WatchBatch {
   const { data } = slice;
   const spans: EventSpan[] = [];
   let revision = 0;

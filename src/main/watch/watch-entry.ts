@@ -6,14 +6,17 @@ import { LatePromise } from '../late-promise.js';
 import type { WatchNumber } from '../../wire/contract.js';
 import type { BatchSlice } from './batch-slice.js';
 import type { WatchEnd } from './watch-end.js';
-import type { WatchRequest } from './watch-options.js';
+import type { WatchRequest } from './watch-request.js';
 import type { EtcdError } from '../../wire/errors.js';
+
+/** A part of a batch, whose segments belong to watches of main. */
+export type WatchSlice = BatchSlice<WatchEntry>;
 
 /** Takes what comes for its watches, in order. */
 export interface SegmentSink {
   /** Numbers of the segments of the batch being sorted that are this sink's; empty between batches. Only the router uses it. */
   readonly sorting: number[];
-  deliver(slice: BatchSlice): void;
+  deliver(slice: WatchSlice): void;
   /** The watch has ended by itself, after everything that was delivered of it. */
   watchEnded(entry: WatchEntry, error: EtcdError): void;
 }

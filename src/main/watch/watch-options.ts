@@ -1,5 +1,4 @@
 /** Options of watches and groups: types, rules, and the request that they become. Main thread; pure. */
-import type { WatchSpec } from '../../wire/contract.js';
 import { toKeyRange, type RangeInput } from '../../wire/key-range.js';
 import {
   booleanRule,
@@ -15,15 +14,10 @@ import {
 } from '../options.js';
 import type { GroupBatch } from './group-batch.js';
 import type { GroupWatch } from './group-watch.js';
+import type { OnLag } from './on-lag.js';
 import type { WatchBatch } from './watch-batch.js';
 import type { WatchEnd } from './watch-end.js';
-
-/**
- * What happens when a consumer has more unread bytes than its budget. `'pause'`: its watches are cancelled on the server
- * and replayed from etcd's history when it has caught up; nothing is lost, nobody else waits. `'fail'`: the watch ends
- * with code `lagging`.
- */
-export type OnLag = 'pause' | 'fail';
+import type { WatchRequest } from './watch-request.js';
 
 /** What can be asked for each single watch. */
 export interface WatchRangeOptions {
@@ -72,9 +66,6 @@ export interface GroupWatchOptions extends WatchRangeOptions {
   /** The label of the watch, unique in its group. Default: a number that the group draws. */
   readonly watchId?: bigint | undefined;
 }
-
-/** A watch as it will be asked for, without the numbers that the engine draws. */
-export type WatchRequest = Omit<WatchSpec, 'watch' | 'resumed'>;
 
 const rangeRules: OptionTable<WatchRangeOptions> = {
   startRevision: (value, name) => {

@@ -10,7 +10,7 @@ import { leastLoadedShard } from '../placement.js';
 import { BatchSlice } from './batch-slice.js';
 import { ProgressRequests, type ProgressOptions } from './progress-requests.js';
 import { WatchEntry, type SegmentSink } from './watch-entry.js';
-import type { WatchRequest } from './watch-options.js';
+import type { WatchRequest } from './watch-request.js';
 import { WatchOutbox, watchSpec } from './watch-outbox.js';
 import { WatchTable } from './watch-table.js';
 

@@ -2,7 +2,8 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { describe, expect, test } from 'vitest';
 import type { StatusMessage } from '../../../src/main/diagnostics.js';
 import { leastLoadedShard } from '../../../src/main/placement.js';
-import { StatusFeed, type EngineStatus } from '../../../src/main/status.js';
+import type { EngineStatus } from '../../../src/main/engine-status.js';
+import { StatusFeed } from '../../../src/main/status.js';
 
 function ready(shard: number): EngineStatus {
   return { type: 'shard-ready', shard, epoch: 1 };
