@@ -54,6 +54,11 @@ export interface ConnectOptions {
   readonly connectionWindowBytes?: number | undefined;
   /** The largest single message accepted from the server. Default 512 MiB. */
   readonly maxMessageBytes?: number | undefined;
+  /**
+   * Give every lease up when the calling thread has not run for this long, at least 500, so that a hung application does
+   * not keep its locks: leases end as `halted` and run out on the server. Default: never, a blocked thread loses no lease.
+   */
+  readonly livenessMs?: number | undefined;
   /** Contact nothing and start no thread until the first call needs it; `connect` then never fails for a server that is away. Default false. */
   readonly lazy?: boolean | undefined;
   /** Gives up connecting. Later it has no effect: use `close()`. */
@@ -68,6 +73,7 @@ export interface EngineOptions {
   readonly shards: number | 'inline';
   readonly requestTimeoutMs: number;
   readonly lazy: boolean;
+  readonly livenessMs: number | undefined;
 }
 
 const MiB = 1024 * 1024;
@@ -94,6 +100,7 @@ const rules: OptionTable<ConnectOptions> = {
   streamWindowBytes: integerRule(65_535, 2 ** 31 - 1),
   connectionWindowBytes: integerRule(65_535, 2 ** 31 - 1),
   maxMessageBytes: integerRule(1024, 2 ** 31 - 1),
+  livenessMs: integerRule(500, MAX_TIMER_MS),
   lazy: booleanRule,
   signal: signalRule,
 };
@@ -142,6 +149,7 @@ export async function resolveConnectOptions(given: ConnectOptions): Promise<Engi
     shards: given.shards ?? defaultShards(availableParallelism()),
     requestTimeoutMs: given.requestTimeoutMs ?? 10_000,
     lazy: given.lazy ?? false,
+    livenessMs: given.livenessMs,
   };
 }
 

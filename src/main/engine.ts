@@ -2,9 +2,10 @@
  * Owns everything behind an {@link Etcd}: the shards with their threads, the watches, the unary connections, and the order
  * in which they close. Main thread.
  */
-import type { ShardCommand } from '../wire/contract.js';
 import { EtcdError, errorFromPlain } from '../wire/errors.js';
 import type { EngineOptions } from './connect-options.js';
+import { leasePut, leaseRpc } from './lease/lease-rpc.js';
+import { Leases } from './lease/leases.js';
 import { ShardLink, type LinkOwner, type TenantReport } from './shard-link.js';
 import { openShardPool, type ShardPool } from './shard-pool.js';
 import type { EngineStats, ShardSummary } from './stats.js';
@@ -17,16 +18,6 @@ import { WatchRouter } from './watch/watch-router.js';
 /** How long a shard may take to cancel its streams and say so. */
 const STOP_TIMEOUT_MS = 5_000;
 const STATS_TIMEOUT_MS = 1_000;
-
-/** What holds leases on the shards; set once, before the first shard starts. */
-export interface LeaseTenant {
-  report(shard: number, report: Extract<TenantReport, { readonly kind: `lease-${string}` }>): void;
-  /** The commands that give a new shard the leases of the one that it replaces. */
-  resume(shard: number): readonly ShardCommand[];
-  failed(shard: number, error: EtcdError): void;
-  /** The engine closes; shards are stopped afterwards. */
-  close(): Promise<void>;
-}
 
 /** What an engine is made of, so that tests can give their own. */
 export interface EngineParts {
@@ -45,9 +36,9 @@ export class Engine {
   readonly status: StatusFeed;
   readonly links: readonly ShardLink[];
   readonly router: WatchRouter;
+  readonly leases: Leases;
   readonly #openPool: (shards: number | 'inline') => ShardPool;
   #pool: ShardPool | undefined;
-  #leases: LeaseTenant | undefined;
   #isRef = true;
   #state: State = { kind: 'open' };
 
@@ -58,17 +49,22 @@ export class Engine {
     this.#openPool = parts?.openPool ?? openShardPool;
     this.status = new StatusFeed(options.name);
     const count = options.shards === 'inline' ? 1 : options.shards;
+    this.leases = new Leases({
+      link: {
+        shards: count,
+        send: (shard, command) => this.links[shard]?.send(command),
+        failure: (shard) => this.links[shard]?.failure,
+      },
+      rpc: leaseRpc(this.unary),
+      put: leasePut(this.unary),
+      livenessMs: options.livenessMs,
+    });
     this.links = Array.from({ length: count }, (_, shard) => this.#makeLink(shard, count));
     this.router = new WatchRouter(this.links);
   }
 
   get isClosed(): boolean {
     return this.#state.kind !== 'open';
-  }
-
-  /** Gives the lease side its place; before any shard runs. */
-  adopt(leases: LeaseTenant): void {
-    this.#leases = leases;
   }
 
   /**
@@ -135,7 +131,7 @@ export class Engine {
    */
   async #close(): Promise<void> {
     await Promise.resolve(); // `closing` is entered before anything below runs
-    await this.#leases?.close();
+    this.leases.close(new EtcdError('the engine was closed', { code: 'closed' }));
     this.router.close();
     await Promise.all(this.links.map((link) => link.stop(STOP_TIMEOUT_MS)));
     await this.#pool?.close();
@@ -150,7 +146,7 @@ export class Engine {
     const firstEndpoint =
       Math.floor((shard * settings.endpoints.length) / Math.max(count, 1)) % settings.endpoints.length;
     return new ShardLink({
-      init: { shard, settings, firstEndpoint, limits },
+      init: { shard, settings, firstEndpoint, limits, leaseState: this.leases.sharedState(shard) },
       start: (init) => this.#ensurePool().start(init),
       owner: this.#linkOwner(shard),
       now: () => performance.now(),
@@ -168,12 +164,12 @@ export class Engine {
             : { ...status, shard },
         ),
       ready: (epoch) => this.status.publish({ type: 'shard-ready', shard, epoch }),
-      resume: () => [...this.router.resume(shard), ...(this.#leases?.resume(shard) ?? [])],
+      resume: () => [...this.router.resume(shard), ...this.leases.resume(shard)],
       replaced: (epoch, error) => this.status.publish({ type: 'shard-replaced', shard, epoch, error }),
       failed: (error) => {
         this.status.publish({ type: 'shard-failed', shard, error });
         this.router.failed(shard, error);
-        this.#leases?.failed(shard, error);
+        this.leases.failed(shard, error);
       },
     };
   }
@@ -190,7 +186,9 @@ export class Engine {
       case 'lease-refused':
       case 'lease-ended':
       case 'lease-renewed':
-        this.#leases?.report(shard, report);
+      case 'lease-forgotten':
+      case 'lease-revoke-failed':
+        this.leases.report(shard, report);
         break;
       default:
         report satisfies never;

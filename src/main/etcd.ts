@@ -2,6 +2,7 @@
 import type { RangeInput } from '../wire/key-range.js';
 import type { Engine } from './engine.js';
 import { Kv } from './kv/kv.js';
+import type { Leases } from './lease/leases.js';
 import type { EngineStats } from './stats.js';
 import type { EngineStatus } from './engine-status.js';
 import { WatchGroup } from './watch/watch-group.js';
@@ -19,12 +20,15 @@ export class Etcd {
 
   /** Keys and values: put, get, range, pages, delete, transactions, compaction. */
   readonly kv: Kv;
+  /** Leases, kept alive by the worker threads. */
+  readonly leases: Leases;
 
   /** @internal */
   constructor(engine: Engine, onClosed: () => void) {
     this.#engine = engine;
     this.#onClosed = onClosed;
     this.kv = new Kv(engine.unary);
+    this.leases = engine.leases;
   }
 
   /** The name given to `connect`. */

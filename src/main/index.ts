@@ -18,6 +18,20 @@ export type { WatchEnd } from './watch/watch-end.js';
 export type { ProgressOptions } from './watch/progress-requests.js';
 export type { GroupWatchOptions, WatchGroupOptions, WatchOptions, WatchRangeOptions } from './watch/watch-options.js';
 
+export { Leases } from './lease/leases.js';
+export { Lease } from './lease/lease.js';
+export { LeaseCollection } from './lease/lease-collection.js';
+export { LeaseSession } from './lease/lease-session.js';
+export { Registration } from './lease/lease-registration.js';
+export type { LeaseRenewal } from './lease/lease.js';
+export type { LeaseEnd, LeaseEndCause } from './lease/lease-end.js';
+export type { LeaseEndListener } from './lease/lease-rows.js';
+export type { LeaseRef } from './lease/lease-link.js';
+export type { LeaseTimeToLive } from './lease/lease-rpc.js';
+export type { GrantManyOptions, GrantOptions, KeepAliveOptions, RevokeOptions } from './lease/lease-options.js';
+export type { SessionEvent, SessionListener, SessionOptions } from './lease/lease-session.js';
+export type { RegistrationEvent, RegistrationListener } from './lease/lease-registration.js';
+
 export { Bytes } from './bytes.js';
 export { Kv } from './kv/kv.js';
 export { compare } from './kv/compare.js';

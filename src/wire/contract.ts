@@ -22,6 +22,8 @@ export interface ShardInit {
   readonly limits: ShardLimits;
   /** What earlier shards of this engine learnt of the store, to notice when it went backwards. */
   readonly storeMark: StoreMark | undefined;
+  /** The leases of this shard as both threads see them (lease-state.ts); the same memory for each of its epochs. */
+  readonly leaseState: SharedArrayBuffer;
 }
 
 export interface ShardLimits {
@@ -146,6 +148,8 @@ export interface ShardStats {
   readonly batches: number;
   readonly bytes: number;
   readonly keepAlives: number;
+  /** Renewals tried again because nothing came back. */
+  readonly keepAliveRetries: number;
   readonly resumes: number;
   /** Bytes posted to main and not yet credited, and the limit. */
   readonly uncreditedBytes: number;

@@ -1,42 +1,49 @@
 /**
  * The lease half of the contract (contract.ts): what main asks of a shard's leases and what it is told. A lease is
- * addressed by its slot in the engine's shared state (lease-state.ts), where its deadline can be read at any time
- * without a message.
+ * addressed by its slot in the shard's shared state (lease-state.ts). What both must know of it (id, TTL, interval,
+ * deadline) stands there and is not repeated in messages, so a command for 50,000 leases is one array of slots.
  */
 import type { PlainError } from './errors.js';
 
-/** Index of a lease in the shared deadlines; drawn by main, free again only after its end was reported. */
+/**
+ * Row of a lease in the shared state; drawn by main, free again only after `lease-refused`, `lease-ended` or
+ * `lease-forgotten` was reported, so that no report can meet a slot's next lease.
+ */
 export type LeaseSlot = number;
 
 export type LeaseCommand =
-  /** Grant these leases, pipelined, and renew each from the moment of its grant. Answered one by one or in groups by `lease-granted`. */
+  /**
+   * Grant these leases, pipelined, and renew each from the moment of its grant. Id and TTL stand in the shared state.
+   * Answered in groups by `lease-granted`, one by one by `lease-refused`.
+   */
   | {
       readonly kind: 'grant';
       readonly slots: Uint32Array;
-      readonly leaseIds: BigInt64Array;
-      readonly ttlSeconds: number;
-      /** 0: a third of the TTL that the server answered. */
-      readonly intervalMs: number;
+      /** The ids were drawn at random by main, so after an attempt of unknown outcome «already exists» means: it is ours. */
+      readonly drawn: boolean;
+      readonly timeoutMs: number;
+      /** An earlier shard may have sent these grants already. */
+      readonly resumed: boolean;
     }
-  /** Renew a lease granted elsewhere. The first renewal is sent at once and answers with `lease-granted`. */
-  | {
-      readonly kind: 'keep-alive';
-      readonly slot: LeaseSlot;
-      readonly leaseId: bigint;
-      readonly intervalMs: number;
-    }
-  /** Stop renewing, leave the lease to run out on the server. No end is reported. */
+  /** Renew leases granted elsewhere. The first renewal is sent at once and answered like a grant. */
+  | { readonly kind: 'keep-alive'; readonly slots: Uint32Array; readonly timeoutMs: number }
+  /** Go on with leases of a shard that crashed; deadlines and TTLs stand in the shared state. Not answered. */
+  | { readonly kind: 'adopt'; readonly slots: Uint32Array }
+  /** Take over intervals that main has changed in the shared state. Not answered. */
+  | { readonly kind: 'reschedule'; readonly slots: Uint32Array }
+  /** Stop renewing, leave the lease to run out on the server. Answered by `lease-forgotten`, except for slots that have ended. */
   | { readonly kind: 'forget'; readonly slots: Uint32Array }
-  /** Stop renewing and revoke. Each slot is answered by its one `lease-ended`. */
-  | { readonly kind: 'revoke'; readonly slots: Uint32Array }
-  /** Tell main of every renewal of these leases, or no longer. */
-  | { readonly kind: 'observe-renewals'; readonly slots: Uint32Array; readonly on: boolean };
+  /**
+   * Stop renewing and revoke, also grants that are on their way. Each slot is answered by its one `lease-ended`, or
+   * `lease-refused` where its grant failed, or `lease-revoke-failed`, after which it is renewed again.
+   */
+  | { readonly kind: 'revoke'; readonly slots: Uint32Array; readonly timeoutMs: number };
 
 /** How a lease ended. */
 export type LeaseEndReason =
   /** Revoked by us. */
   | 'revoked'
-  /** The server no longer knows it: somebody else revoked it, or it ran out there. */
+  /** The server no longer renews it: revoked by somebody else, run out there, or refused (then with an error). */
   | 'lost'
   /** No answer came before its deadline. */
   | 'expired'
@@ -44,19 +51,19 @@ export type LeaseEndReason =
   | 'halted';
 
 export type LeaseReport =
-  | {
-      readonly kind: 'lease-granted';
-      readonly slots: Uint32Array;
-      /** As the server answered, in seconds; may be more than was asked for. */
-      readonly ttlSeconds: Float64Array;
-    }
+  /** TTL and deadline stand in the shared state. */
+  | { readonly kind: 'lease-granted'; readonly slots: Uint32Array }
   /** A grant or first keep-alive failed: the lease never lived here. Its slot is free again. */
-  | { readonly kind: 'lease-refused'; readonly slot: LeaseSlot; readonly error: PlainError }
-  /** The one end of a lease that was granted. Its slot is free again. */
+  | { readonly kind: 'lease-refused'; readonly slots: Uint32Array; readonly error: PlainError }
+  /** The one end of leases that were granted. Their slots are free again. */
   | {
       readonly kind: 'lease-ended';
-      readonly slot: LeaseSlot;
+      readonly slots: Uint32Array;
       readonly reason: LeaseEndReason;
       readonly error: PlainError | undefined;
     }
-  | { readonly kind: 'lease-renewed'; readonly slots: Uint32Array; readonly ttlSeconds: Float64Array };
+  | { readonly kind: 'lease-forgotten'; readonly slots: Uint32Array }
+  /** The server refused to revoke it; it lives on and is renewed. */
+  | { readonly kind: 'lease-revoke-failed'; readonly slots: Uint32Array; readonly error: PlainError }
+  /** Renewals of leases whose `observed` cell is set. */
+  | { readonly kind: 'lease-renewed'; readonly slots: Uint32Array };

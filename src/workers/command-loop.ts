@@ -5,8 +5,11 @@
 import type { MessagePort } from 'node:worker_threads';
 import { dispatch } from '../wire/contract.js';
 import type { Handlers, ShardCommand, ShardInit, ShardReport, ShardStats } from '../wire/contract.js';
-import { EtcdError, toEtcdError } from '../wire/errors.js';
+import { toEtcdError } from '../wire/errors.js';
+import type { LeaseCommand } from '../wire/lease-contract.js';
 import { Batcher } from './batch/batcher.js';
+import { LeaseEngine } from './lease/lease-engine.js';
+import { systemClock, systemTimers } from './lease/system-clock.js';
 import { StoreGuard } from './member/store-guard.js';
 import type { ShardContext } from './shard-context.js';
 import { threadBusyMs } from './thread-busy.js';
@@ -19,6 +22,7 @@ export class CommandLoop {
   readonly #context: ShardContext;
   readonly #batcher: Batcher;
   readonly #watches: WatchEngine;
+  readonly #leases: LeaseEngine;
   readonly #handlers: Handlers<ShardCommand>;
   #finish: (failure?: unknown) => void = () => undefined;
   #stopped = false;
@@ -61,6 +65,19 @@ export class CommandLoop {
       limits: init.limits,
       firstEndpoint: init.firstEndpoint,
     });
+    this.#leases = new LeaseEngine({
+      settings: init.settings,
+      open: openConnection,
+      firstEndpoint: init.firstEndpoint,
+      credentials: { metadata: this.#context.metadata, renew: () => Promise.resolve() },
+      clock: systemClock,
+      timers: systemTimers,
+      random: Math.random,
+      state: init.leaseState,
+      report: (report) => {
+        this.#post(report, []);
+      },
+    });
     this.#handlers = this.#makeHandlers();
   }
 
@@ -87,8 +104,8 @@ export class CommandLoop {
 
   #makeHandlers(): Handlers<ShardCommand> {
     const watches = this.#watches;
-    const noLeases = (): void => {
-      throw new EtcdError('this shard keeps no leases', { code: 'unimplemented' });
+    const lease = (command: LeaseCommand): void => {
+      this.#leases.handle(command);
     };
     return {
       watch: (command) => {
@@ -112,6 +129,7 @@ export class CommandLoop {
       settings: (command) => {
         this.#context.settings = command.settings;
         watches.replaceStreams();
+        this.#leases.updateSettings(command.settings);
       },
       stats: (command) => {
         this.#post({ kind: 'stats', requestId: command.requestId, stats: this.#stats() }, []);
@@ -120,11 +138,12 @@ export class CommandLoop {
         this.#takeDown();
         this.#finish();
       },
-      grant: noLeases,
-      'keep-alive': noLeases,
-      forget: noLeases,
-      revoke: noLeases,
-      'observe-renewals': noLeases,
+      grant: lease,
+      'keep-alive': lease,
+      adopt: lease,
+      reschedule: lease,
+      forget: lease,
+      revoke: lease,
     };
   }
 
@@ -132,6 +151,7 @@ export class CommandLoop {
     if (this.#stopped) return;
     this.#batcher.close();
     this.#watches.close();
+    this.#leases.stop();
     this.#post({ kind: 'stopped' }, []);
     this.#stopped = true;
     // Main closes the port when it has read `stopped`; until then nothing here keeps the thread or the process alive.
@@ -142,16 +162,18 @@ export class CommandLoop {
     const { waiting, live, catchUp, detached, assemblyBytes } = this.#watches.counts();
     const { lanes, resumes } = this.#watches;
     const totals = this.#batcher.totals;
+    const leases = this.#leases.stats();
     return {
       shard: this.#init.shard,
       epoch: this.#init.epoch,
-      streams: { live: lanes.live.openStreams, catchUp: lanes.catchUp.openStreams, lease: 0 },
+      streams: { live: lanes.live.openStreams, catchUp: lanes.catchUp.openStreams, lease: leases.streams },
       watchers: { waiting, live, catchUp, detached },
-      leases: 0,
+      leases: leases.leases,
       events: totals.events,
       batches: totals.batches,
       bytes: totals.bytes,
-      keepAlives: 0,
+      keepAlives: leases.keepAlives,
+      keepAliveRetries: leases.retries,
       resumes,
       uncreditedBytes: totals.uncredited,
       creditBytes: this.#init.limits.creditBytes,

@@ -2,12 +2,12 @@
  * The options of the kv calls and how they are checked: everything wrong is refused here, before anything is sent, naming the
  * option and what is allowed. Main thread; pure.
  */
-import { EtcdError } from '../../wire/errors.js';
+import { EtcdError, LeaseError } from '../../wire/errors.js';
 import { INT64_MIN, requireInt64 } from '../../wire/int64.js';
 import type { CallOptions } from '../unary/call-scope.js';
 
-/** A lease, or its id. */
-export type LeaseInput = bigint | { readonly leaseId: bigint };
+/** A lease, or its id. A lease that has ended (`isAlive()` is false) is refused before anything is sent, code `lease-ended`. */
+export type LeaseInput = bigint | { readonly leaseId: bigint; isAlive?(): boolean };
 
 /** What a read of one key may ask for. */
 export interface GetOptions {
@@ -111,8 +111,18 @@ export function optionalCount(value: unknown, name: string): number | undefined 
 export function leaseIdOf(lease: unknown, name: string): bigint {
   const id: unknown = typeof lease === 'object' && lease !== null && 'leaseId' in lease ? lease.leaseId : lease;
   const leaseId = requireInt64(id, name, INT64_MIN);
+  if (hasEnded(lease)) {
+    const message = `lease ${String(leaseId)} has ended here, so nothing was sent: grant another one`;
+    throw new LeaseError(message, leaseId, { code: 'lease-ended', outcome: 'not-sent' });
+  }
   if (leaseId === 0n) throw refusal(`${name} must not be 0n, which is no lease; leave it out instead`);
   return leaseId;
+}
+
+/** A lease object of `etcd.leases` knows whether it is held. */
+function hasEnded(lease: unknown): boolean {
+  const { isAlive } = (typeof lease === 'object' && lease !== null ? lease : {}) as { isAlive?: unknown }; // checked next
+  return typeof isAlive === 'function' && Reflect.apply(isAlive, lease, []) === false;
 }
 
 export function refusal(message: string): EtcdError {

@@ -97,20 +97,19 @@ function wasRefused(error: unknown): boolean {
 }
 
 function connectFailed(reports: readonly MemberReport[], timeoutMs: number): EtcdError {
-  const failed = reports.filter((report) => report.kind === 'failed');
-  const errors = failed.map((report) => report.error);
+  const errors = reports.flatMap((report) => (report.kind === 'failed' ? [report.error] : []));
   const ended = errors.find(
     (error) => error.code === 'aborted' || error.code === 'closed' || error.code === 'invalid-argument',
   );
   if (ended !== undefined) return ended;
-  const causes = failed.map((report) => `${report.endpoint}: ${rootMessage(report.error)}`);
+  const causes = errors.map((error) => `${error.endpoint ?? 'a member'}: ${rootMessage(error)}`);
   return new EtcdError(
     `no etcd member answered within ${String(timeoutMs)} ms (${causes.join('; ')}): check the option endpoints`,
     {
       code: 'connect-failed',
       outcome: 'not-sent',
       retryable: true,
-      endpoint: failed.length === 1 ? failed[0]?.endpoint : undefined,
+      endpoint: errors.length === 1 ? errors[0]?.endpoint : undefined,
       cause: errors.length === 1 ? errors[0] : new AggregateError(errors, 'no etcd member answered'),
     },
   );

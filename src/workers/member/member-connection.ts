@@ -3,12 +3,13 @@
  * seen before. The caller rotates through the endpoints and waits between attempts; this tries one member once.
  */
 import type { Endpoint } from '../../wire/connection-settings.js';
+import type { StoreMark } from '../../wire/contract.js';
 import { EtcdError } from '../../wire/errors.js';
 import type { ShardContext } from '../shard-context.js';
 import type { ConnectionHandlers, GrpcConnection } from '../transport/grpc-connection.js';
 import { linearizableHeader, memberStatus, refusesStatus } from './member-status.js';
 import type { MemberStatus, ResponseHeader } from './member-status.js';
-import type { StoreGuard, StoreKnowledge } from './store-guard.js';
+import type { StoreGuard } from './store-guard.js';
 
 /** A member that answered. */
 export interface ReachedMember {
@@ -36,7 +37,7 @@ export async function reachMember(options: ReachOptions): Promise<ReachedMember>
   options.opened(connection);
   try {
     await connection.ready();
-    const known = options.guard.knowledge();
+    const before = options.guard.mark;
     const status = await statusOrHeader(connection, options);
     if (status.isLearner) {
       throw new EtcdError(`${endpoint.text} is a learner, which serves no watches`, {
@@ -45,7 +46,7 @@ export async function reachMember(options: ReachOptions): Promise<ReachedMember>
         retryable: true,
       });
     }
-    const storeReset = await checkStore(connection, status.header, known, options);
+    const storeReset = await checkStore(connection, status.header, before, options);
     return { connection, version: status.version, storeReset };
   } catch (error) {
     connection.close();
@@ -65,20 +66,20 @@ async function statusOrHeader(connection: GrpcConnection, options: ReachOptions)
   }
 }
 
-/** `known` is what was known before the member was asked for `memberHeader`. */
+/** `before` is what was known before the member was asked for `header`. */
 async function checkStore(
   connection: GrpcConnection,
   memberHeader: ResponseHeader,
-  known: StoreKnowledge,
+  before: StoreMark | undefined,
   options: ReachOptions,
 ): Promise<boolean> {
   const { guard, context, probeKey } = options;
   let header = memberHeader;
-  let verdict = guard.judgeMember(header, known);
-  while (verdict === 'suspicious') {
-    const knownBefore = guard.knowledge();
+  let verdict = guard.judgeMember(header, before);
+  if (verdict === 'suspicious') {
+    const beforeRead = guard.mark;
     header = await linearizableHeader(connection, probeKey, context.settings.connectTimeoutMs, context.metadata());
-    verdict = guard.judgeQuorum(header, knownBefore);
+    verdict = guard.judgeQuorum(header, beforeRead);
   }
   if (verdict === 'reset') {
     guard.restart(header);

@@ -50,7 +50,7 @@ export class WatchLanes {
   }
 
   replaceStreams(): void {
-    for (const lane of this.all) lane.settingsChanged();
+    for (const lane of this.all) lane.replace();
   }
 
   close(): void {

@@ -62,12 +62,19 @@ function setup(now: () => number = () => performance.now()): {
   };
   const limits = { creditBytes: 8_000, maxRevisionBytes: 1, flushBytes: 1, flushEvents: 1, flushIntervalMs: 1 };
   const link = new ShardLink({
-    init: { shard: 3, settings: {} as ShardInit['settings'], firstEndpoint: 0, limits }, // no shard reads it here
+    // No shard reads its settings here.
+    init: {
+      shard: 3,
+      settings: {} as ShardInit['settings'],
+      firstEndpoint: 0,
+      limits,
+      leaseState: new SharedArrayBuffer(64),
+    },
     start: (init) => {
       const shard = new FakeShard(init);
       shards.push(shard);
       opened.push(shard);
-      return { port: shard.mainPort, ended: shard.ended, discard: () => shard.crash() };
+      return { port: shard.mainPort, ended: shard.ended };
     },
     owner,
     now,

@@ -1,0 +1,83 @@
+/** Many leases granted by one call. Main thread; holds columns, not objects. */
+import type { Lease } from './lease.js';
+import type { RevokeOptions } from './lease-options.js';
+import type { LeaseEndListener, LeaseRows } from './lease-rows.js';
+
+/**
+ * The leases of one `grantMany`: as light as an array of ids until a single lease is asked for. Iterating makes the objects
+ * of all of them.
+ */
+export class LeaseCollection implements Iterable<Lease> {
+  /** Leases granted; those that have ended since count too. */
+  readonly size: number;
+  readonly #rows: LeaseRows;
+
+  /** Made by the lease service. */
+  constructor(rows: LeaseRows) {
+    this.#rows = rows;
+    this.size = rows.count;
+  }
+
+  /** The lease at a position from 0; the same object each time. */
+  at(index: number): Lease {
+    if (!Number.isInteger(index) || index < 0 || index >= this.size) {
+      throw new RangeError(`index must be an integer from 0 to ${String(this.size - 1)}, not ${String(index)}`);
+    }
+    return this.#rows.handle(index);
+  }
+
+  /** The id at a position, without making a lease object. */
+  leaseIdAt(index: number): bigint {
+    return this.#rows.leaseId(index);
+  }
+
+  /** Whether the lease at a position is held, without making a lease object. */
+  isAliveAt(index: number): boolean {
+    return this.#rows.isAlive(index);
+  }
+
+  /** How many are held at this moment. */
+  get aliveCount(): number {
+    let count = 0;
+    for (let row = 0; row < this.size; row += 1) if (this.#rows.isAlive(row)) count += 1;
+    return count;
+  }
+
+  /** Milliseconds that the most urgent of the leases held has left; `undefined` where none is held. */
+  get shortestRemainingMs(): number | undefined {
+    let shortestMs: number | undefined;
+    for (let row = 0; row < this.size; row += 1) {
+      if (!this.#rows.isAlive(row)) continue;
+      const remainingMs = this.#rows.remainingMs(row);
+      if (shortestMs === undefined || remainingMs < shortestMs) shortestMs = remainingMs;
+    }
+    return shortestMs;
+  }
+
+  /** Calls back with the one end of each lease from now on, until the function it gives is called. */
+  onEnded(listener: LeaseEndListener): () => void {
+    return this.#rows.onEnd(listener);
+  }
+
+  /** Revokes all that live, pipelined. @throws as `lease.revoke()`, with the first failure, after all were tried. */
+  async revoke(options: RevokeOptions = {}): Promise<void> {
+    await this.#rows.revoke(this.#all(), options);
+  }
+
+  /** Stops renewing all that live; they run out on the server. */
+  release(): void {
+    this.#rows.release(this.#all());
+  }
+
+  *[Symbol.iterator](): Iterator<Lease> {
+    for (let index = 0; index < this.size; index += 1) yield this.at(index);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.revoke();
+  }
+
+  #all(): number[] {
+    return Array.from({ length: this.size }, (_, row) => row);
+  }
+}

@@ -1,0 +1,155 @@
+/**
+ * A session: a lease that is granted again after it was lost. Main thread; owns the current lease and the wait for the
+ * next one.
+ */
+import { backoffDelayMs } from '../../wire/backoff.js';
+import { EtcdError, toEtcdError } from '../../wire/errors.js';
+import type { LeaseEnd } from './lease-end.js';
+import type { GrantOptions } from './lease-options.js';
+import type { Lease } from './lease.js';
+
+/** What a session tells. */
+export type SessionEvent =
+  /** A lease is held; the first one too. */
+  | { readonly type: 'granted'; readonly lease: Lease }
+  /** The lease is gone, and with it its keys; another one is being granted. */
+  | { readonly type: 'lost'; readonly end: LeaseEnd }
+  /** A grant failed and is tried again. */
+  | { readonly type: 'retrying'; readonly error: EtcdError; readonly attempt: number };
+
+export type SessionListener = (event: SessionEvent) => void;
+
+export type SessionOptions = Pick<GrantOptions, 'ttlSeconds' | 'intervalMs'>;
+
+const BACKOFF = { initialMs: 100, maxMs: 5_000 } as const;
+
+type State =
+  | { readonly kind: 'granting'; readonly abort: AbortController }
+  | { readonly kind: 'held'; readonly lease: Lease }
+  | { readonly kind: 'waiting'; readonly timer: NodeJS.Timeout }
+  | { readonly kind: 'closed' };
+
+/**
+ * Holds a lease until {@link close}, granting another one whenever it ends for any reason but ours. Its id changes each
+ * time: put keys again when it does, or use `register()`.
+ */
+export class LeaseSession {
+  /** Resolves with the first lease. Rejects only where the session is closed before. Never an unhandled rejection. */
+  readonly ready: Promise<Lease>;
+  readonly #grant: (signal: AbortSignal) => Promise<Lease>;
+  readonly #listeners = new Set<SessionListener>();
+  #state: State = { kind: 'closed' };
+  #resolveReady: (lease: Lease) => void = () => undefined;
+  #rejectReady: (error: EtcdError) => void = () => undefined;
+  #failures = 0;
+
+  /** Made by the lease service. */
+  constructor(grant: (signal: AbortSignal) => Promise<Lease>) {
+    this.#grant = grant;
+    this.ready = new Promise((resolve, reject) => {
+      this.#resolveReady = resolve;
+      this.#rejectReady = reject;
+    });
+    this.ready.catch(() => undefined);
+    this.#begin();
+  }
+
+  /** The lease held at this moment; `undefined` between two. */
+  get lease(): Lease | undefined {
+    return this.#state.kind === 'held' && this.#state.lease.isAlive() ? this.#state.lease : undefined;
+  }
+
+  /** Calls back with what happens from now on, until the function it gives is called. */
+  on(listener: SessionListener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Ends the session and revokes its lease. Idempotent. @throws EtcdError as `lease.revoke()`. */
+  async close(): Promise<void> {
+    await this.#end()?.revoke();
+  }
+
+  /** Ends the session and leaves its lease, with its keys, to run out. Idempotent. */
+  release(): void {
+    this.#end()?.release();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  #end(): Lease | undefined {
+    const state = this.#state;
+    this.#state = { kind: 'closed' };
+    this.#rejectReady(new EtcdError('the session was closed', { code: 'closed', outcome: 'not-sent' }));
+    switch (state.kind) {
+      case 'granting':
+        state.abort.abort();
+        return undefined;
+      case 'waiting':
+        clearTimeout(state.timer);
+        return undefined;
+      case 'held':
+        return state.lease;
+      case 'closed':
+        return undefined;
+      default:
+        return state satisfies never;
+    }
+  }
+
+  #begin(): void {
+    const abort = new AbortController();
+    const state: State = { kind: 'granting', abort };
+    this.#state = state;
+    this.#grant(abort.signal).then(
+      (lease) => {
+        if (this.#state !== state) lease.release();
+        else this.#hold(lease);
+      },
+      (thrown: unknown) => {
+        if (this.#state === state) this.#failed(toEtcdError(thrown));
+      },
+    );
+  }
+
+  #hold(lease: Lease): void {
+    const state: State = { kind: 'held', lease };
+    this.#state = state;
+    this.#failures = 0;
+    void lease.ended.then((end) => {
+      if (this.#state !== state) return;
+      // Closed with its engine: there is nothing to grant another one with.
+      if (end.reason === 'released') {
+        this.#state = { kind: 'closed' };
+        return;
+      }
+      this.#begin();
+      this.#tell({ type: 'lost', end });
+    });
+    this.#resolveReady(lease);
+    this.#tell({ type: 'granted', lease });
+  }
+
+  #failed(error: EtcdError): void {
+    if (error.code === 'closed' || error.code === 'invalid-argument') {
+      this.#state = { kind: 'closed' };
+      this.#rejectReady(error);
+      return;
+    }
+    this.#failures += 1;
+    const timer = setTimeout(
+      () => {
+        this.#begin();
+      },
+      backoffDelayMs(this.#failures, BACKOFF, Math.random),
+    );
+    this.#state = { kind: 'waiting', timer };
+    this.#tell({ type: 'retrying', error, attempt: this.#failures });
+  }
+
+  #tell(event: SessionEvent): void {
+    for (const listener of [...this.#listeners]) listener(event);
+  }
+}

@@ -1,0 +1,39 @@
+/**
+ * What the parts of the lease engine are given from outside: clocks, timers, randomness, the way to etcd. Types only.
+ */
+import type { Credentials } from '../credentials.js';
+import type { ConnectionSettings } from '../../wire/connection-settings.js';
+import type { ShardStatus } from '../../wire/contract.js';
+import type { LeaseReport } from '../../wire/lease-contract.js';
+import type { OpenConnection } from '../transport/grpc-connection.js';
+
+export interface LeaseClock {
+  /** The clock of monotonic-clock.ts. */
+  monotonicMs(): number;
+  wallMs(): number;
+  /** Time since the machine started, suspensions included; `undefined` where the system does not tell. */
+  bootMs?(): number | undefined;
+}
+
+/** A timer that was set; {@link LeaseTimers.clear} takes it back. */
+export type TimerHandle = NodeJS.Timeout | number;
+
+export interface LeaseTimers {
+  set(callback: () => void, delayMs: number): TimerHandle;
+  clear(timer: TimerHandle | undefined): void;
+}
+
+/** Everything the lease engine of one shard is built from. */
+export interface LeaseEngineInit {
+  readonly settings: ConnectionSettings;
+  readonly open: OpenConnection;
+  /** Index into the endpoints where this shard begins. */
+  readonly firstEndpoint: number;
+  readonly credentials: Credentials;
+  readonly clock: LeaseClock;
+  readonly timers: LeaseTimers;
+  /** As `Math.random`. */
+  readonly random: () => number;
+  readonly state: SharedArrayBuffer;
+  readonly report: (report: LeaseReport | { readonly kind: 'status'; readonly status: ShardStatus }) => void;
+}

@@ -1,0 +1,58 @@
+/**
+ * Notices that this process should no longer trust its leases: the main thread hung longer than `livenessMs`, or the
+ * machine was suspended, which the monotonic clock does not count but etcd does. Pure apart from the shared state it
+ * reads and writes; the clock is passed in.
+ */
+import type { LeaseState } from '../../wire/lease-state.js';
+import type { LeaseClock } from './engine-parts.js';
+
+/** What was found since the last look. */
+export interface HaltVerdict {
+  readonly hung: boolean;
+  /** Time that passed without the monotonic clock counting it; 0 for none. */
+  readonly suspendedMs: number;
+}
+
+/** The wall clock is slewed and set in small steps all the time; those are not suspensions. */
+const SUSPENSION_MS = 1_000;
+
+export class HaltWatch {
+  readonly #state: LeaseState;
+  readonly #clock: LeaseClock;
+  #halts: number;
+  #bootAheadMs: number | undefined;
+
+  constructor(state: LeaseState, clock: LeaseClock) {
+    this.#state = state;
+    this.#clock = clock;
+    this.#halts = state.halts;
+    const nowMs = clock.monotonicMs();
+    state.wallAheadMs = clock.wallMs() - nowMs;
+    this.#bootAheadMs = this.#bootAhead(nowMs);
+  }
+
+  look(nowMs: number): HaltVerdict {
+    const halts = this.#state.halts;
+    const hung = halts !== this.#halts || this.#state.hasHung(nowMs);
+    this.#halts = halts;
+    return { hung, suspendedMs: this.#suspendedMs(nowMs) };
+  }
+
+  #suspendedMs(nowMs: number): number {
+    const wallAheadMs = this.#clock.wallMs() - nowMs;
+    const jumpMs = wallAheadMs - this.#state.wallAheadMs;
+    this.#state.wallAheadMs = wallAheadMs;
+    if (jumpMs < SUSPENSION_MS) return 0;
+    // The wall clock may as well have been set. Where the system counts suspensions, it knows.
+    const before = this.#bootAheadMs;
+    this.#bootAheadMs = this.#bootAhead(nowMs);
+    if (before === undefined || this.#bootAheadMs === undefined) return jumpMs;
+    const sleptMs = this.#bootAheadMs - before;
+    return sleptMs >= SUSPENSION_MS / 2 ? sleptMs : 0;
+  }
+
+  #bootAhead(nowMs: number): number | undefined {
+    const bootMs = this.#clock.bootMs?.();
+    return bootMs === undefined ? undefined : bootMs - nowMs;
+  }
+}

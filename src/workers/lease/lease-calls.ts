@@ -1,0 +1,247 @@
+/**
+ * Grants and revocations of a shard: unary calls over the lease lane, a bounded number at a time, tried again until they
+ * are answered or given up. An attempt of unknown outcome is repeated with the same id, which is safe for both.
+ * Runs in the shard; waits for lanes and ticks, which are the engine's.
+ */
+import { backoffDelayMs } from '../../wire/backoff.js';
+import { EtcdError, LeaseError, toEtcdError } from '../../wire/errors.js';
+import { wantsToken } from '../credentials.js';
+import type { LeaseEngineInit } from './engine-parts.js';
+import type { Lane, LeaseLanes } from './lease-lanes.js';
+import { decodeGrantTtl, encodeGrant, encodeRevoke, LEASE_GRANT_PATH, LEASE_REVOKE_PATH } from './lease-messages.js';
+import type { LeaseReports } from './lease-reports.js';
+import { SlotFlag, SlotState, type LeaseTable } from './lease-table.js';
+import type { Renewer } from './renewer.js';
+
+/** Calls on their way at once: enough to keep a server busy, few enough that none waits for long behind the others. */
+const WINDOW = 128;
+const ATTEMPT_TIMEOUT_MS = 3_000;
+const RETRY = { initialMs: 50, maxMs: 1_000 } as const;
+
+export interface LeaseCallsParts {
+  readonly init: Pick<LeaseEngineInit, 'clock' | 'random' | 'credentials'>;
+  readonly table: LeaseTable;
+  readonly reports: LeaseReports;
+  readonly renewer: Renewer;
+  readonly lanes: () => LeaseLanes;
+}
+
+export class LeaseCalls {
+  readonly #parts: LeaseCallsParts;
+  readonly #table: LeaseTable;
+  /** Slots in the order asked for; those in front of `#next` are done. */
+  #queue: number[] = [];
+  #next = 0;
+  #running = 0;
+  /** The last attempt that the schedule holds is due then. */
+  #busyUntilMs = 0;
+
+  constructor(parts: LeaseCallsParts) {
+    this.#parts = parts;
+    this.#table = parts.table;
+  }
+
+  /** Queues the call that the slot's state asks for. */
+  add(slot: number): void {
+    this.#table.schedule.set(slot, this.#limitMs(slot));
+    this.#queue.push(slot);
+  }
+
+  /** Whether calls wait, are on their way, or wait to be tried again. */
+  isBusy(nowMs: number): boolean {
+    return this.#running > 0 || this.#next < this.#queue.length || nowMs < this.#busyUntilMs;
+  }
+
+  /** Starts as many calls as the window allows. */
+  pump(): void {
+    const lane = this.#parts.lanes().current;
+    if (lane === undefined) return;
+    while (this.#running < WINDOW && this.#next < this.#queue.length) {
+      const slot = this.#queue[this.#next] ?? 0;
+      this.#next += 1;
+      if (this.#next === this.#queue.length) {
+        this.#queue = [];
+        this.#next = 0;
+      }
+      this.#start(slot, lane);
+    }
+  }
+
+  /** The schedule's entry of a slot with a call has come up: its time is over, or it is time to try again. */
+  due(slot: number, nowMs: number): void {
+    const table = this.#table;
+    const limitMs = this.#limitMs(slot);
+    if (nowMs < limitMs) {
+      this.add(slot);
+      return;
+    }
+    // A call on its way ends by its own time-out, which is not later.
+    if (table.has(slot, SlotFlag.Calling)) table.schedule.set(slot, nowMs + ATTEMPT_TIMEOUT_MS);
+    else this.#giveUp(slot, this.#parts.lanes().lastError);
+  }
+
+  #limitMs(slot: number): number {
+    return this.#table.giveUpMs[slot] ?? 0;
+  }
+
+  #start(slot: number, lane: Lane): void {
+    const table = this.#table;
+    const state = table.state(slot);
+    if ((state !== SlotState.Granting && state !== SlotState.Revoking) || table.has(slot, SlotFlag.Calling)) return;
+    const isGrant = state === SlotState.Granting;
+    const nowMs = this.#parts.init.clock.monotonicMs();
+    const leftMs = this.#limitMs(slot) - nowMs;
+    if (leftMs <= 0) {
+      this.#giveUp(slot, this.#parts.lanes().lastError);
+      return;
+    }
+    table.setFlag(slot, SlotFlag.Calling, true);
+    this.#running += 1;
+    const generation = table.generation[slot] ?? 0;
+    const leaseId = table.leaseId(slot);
+    const metadata = this.#parts.init.credentials.metadata();
+    lane.connection
+      .unary(
+        isGrant ? LEASE_GRANT_PATH : LEASE_REVOKE_PATH,
+        isGrant ? encodeGrant(table.ttlSeconds(slot), leaseId) : encodeRevoke(leaseId),
+        { timeoutMs: Math.ceil(Math.min(ATTEMPT_TIMEOUT_MS, leftMs)), metadata },
+      )
+      .then((answer) => {
+        if (!this.#isCurrent(slot, generation)) return;
+        if (isGrant) this.#granted(slot, decodeGrantTtl(answer), nowMs);
+        else table.endLease(slot, 'revoked');
+      })
+      .catch((thrown: unknown) => {
+        if (!this.#isCurrent(slot, generation)) return;
+        const error = toEtcdError(thrown, 'unavailable');
+        if (wantsToken(error)) {
+          void this.#parts.init.credentials.renew(lane.connection, metadata).catch(() => undefined);
+          this.#retry(slot, error, lane);
+        } else if (isGrant) this.#grantFailed(slot, error, lane);
+        else this.#revokeFailed(slot, error, lane);
+      })
+      .finally(() => {
+        this.#running -= 1;
+        this.pump();
+      });
+  }
+
+  #isCurrent(slot: number, generation: number): boolean {
+    const table = this.#table;
+    if (table.generation[slot] !== generation) return false;
+    table.setFlag(slot, SlotFlag.Calling, false);
+    return true;
+  }
+
+  #granted(slot: number, ttlSeconds: number, sentMs: number): void {
+    const table = this.#table;
+    table.attempts[slot] = 0;
+    table.live(slot, ttlSeconds, sentMs + ttlSeconds * 1_000);
+    if (table.has(slot, SlotFlag.RevokeWanted)) {
+      table.setState(slot, SlotState.Revoking);
+      this.add(slot);
+      return;
+    }
+    this.#parts.renewer.begin(slot, sentMs);
+  }
+
+  #grantFailed(slot: number, error: EtcdError, lane: Lane): void {
+    const table = this.#table;
+    if (error.code === 'lease-exists') {
+      this.#exists(slot, error);
+      return;
+    }
+    if (!isTransient(error)) {
+      table.refuse(slot, error);
+      return;
+    }
+    if (error.outcome !== 'not-sent' && error.outcome !== 'refused') table.setFlag(slot, SlotFlag.MaybeGranted, true);
+    this.#retry(slot, error, lane);
+  }
+
+  /** Ours, if an earlier attempt may have been applied and nobody else can have drawn this id. */
+  #exists(slot: number, error: EtcdError): void {
+    const table = this.#table;
+    const mayBeOurs = table.has(slot, SlotFlag.MaybeGranted);
+    if (!mayBeOurs || !table.has(slot, SlotFlag.Drawn)) {
+      const leaseId = table.leaseId(slot);
+      const message = `lease ${String(leaseId)} exists already: choose another leaseId, or keep it alive with keepAlive()`;
+      const outcome = mayBeOurs ? 'unknown' : 'refused';
+      table.refuse(slot, new LeaseError(message, leaseId, { code: 'lease-exists', outcome, cause: error }));
+      return;
+    }
+    if (table.has(slot, SlotFlag.RevokeWanted)) {
+      table.setState(slot, SlotState.Revoking);
+      this.add(slot);
+      return;
+    }
+    // When it began and which TTL was answered is not known: its first renewal tells, as for a lease granted elsewhere.
+    table.setFlag(slot, SlotFlag.Foreign, true);
+    table.setState(slot, SlotState.Waiting);
+    this.#parts.renewer.renewSoon([slot]);
+  }
+
+  #revokeFailed(slot: number, error: EtcdError, lane: Lane): void {
+    const table = this.#table;
+    // Whoever asked wanted it gone, and it is; an earlier attempt of ours may have done it.
+    if (error.code === 'lease-not-found') table.endLease(slot, 'revoked');
+    else if (isTransient(error)) this.#retry(slot, error, lane);
+    else this.#keep(slot, error);
+  }
+
+  /** A lease that could not be revoked is renewed again. */
+  #keep(slot: number, error: EtcdError): void {
+    this.#parts.reports.revokeFailed(slot, error);
+    this.#table.setFlag(slot, SlotFlag.RevokeWanted, false);
+    this.#table.setState(slot, SlotState.Waiting);
+    this.#parts.renewer.renewSoon([slot]);
+  }
+
+  #retry(slot: number, error: EtcdError, lane: Lane): void {
+    const table = this.#table;
+    if (error.code === 'timeout') this.#parts.lanes().suspect(lane);
+    const attempts = Math.min(255, (table.attempts[slot] ?? 0) + 1);
+    table.attempts[slot] = attempts;
+    const { clock, random } = this.#parts.init;
+    const nowMs = clock.monotonicMs();
+    const retryMs = nowMs + backoffDelayMs(attempts, RETRY, random);
+    if (retryMs >= this.#limitMs(slot)) this.#giveUp(slot, error);
+    else {
+      this.#busyUntilMs = Math.max(this.#busyUntilMs, retryMs + RETRY.initialMs);
+      table.schedule.set(slot, retryMs);
+    }
+  }
+
+  #giveUp(slot: number, cause: EtcdError | undefined): void {
+    const table = this.#table;
+    const isRevoke = table.state(slot) === SlotState.Revoking;
+    const isMaybe = isRevoke || table.has(slot, SlotFlag.MaybeGranted);
+    const because = cause === undefined ? '' : `: ${cause.message}`;
+    const what = isRevoke ? 'revocation' : 'grant';
+    const message = `no member answered the ${what} in time (raise timeoutMs, or check the endpoints)${because}`;
+    const error = new EtcdError(message, {
+      code: 'timeout',
+      outcome: isMaybe ? 'unknown' : 'not-sent',
+      endpoint: cause?.endpoint,
+      cause,
+    });
+    if (!isRevoke) table.refuse(slot, error);
+    else if (this.#parts.init.clock.monotonicMs() >= table.limitMs(slot)) table.endLease(slot, 'expired', error);
+    else this.#keep(slot, error);
+  }
+}
+
+function isTransient(error: EtcdError): boolean {
+  switch (error.code) {
+    case 'unavailable':
+    case 'no-leader':
+    case 'timeout':
+    case 'connect-failed':
+    case 'too-many-requests':
+    case 'closed':
+    case 'protocol-error':
+      return true;
+    default:
+      return error.retryable;
+  }
+}

@@ -1,0 +1,372 @@
+/**
+ * Renews the leases of a shard: sends what is due, takes answers, tries unanswered ones elsewhere, and keeps a lease that
+ * ends or blocks streams away from the others. Owns the keep-alive streams of the current lane; the schedule's ticks and
+ * the lanes are the engine's.
+ *
+ * A deadline counts from the send time of the renewal that was answered, never from the answer's arrival. Once a deadline
+ * has passed, the lease stays ended: `isAlive()` never turns true again.
+ */
+import { backoffDelayMs } from '../../wire/backoff.js';
+import { LeaseError, type EtcdError } from '../../wire/errors.js';
+import { wantsToken } from '../credentials.js';
+import type { LeaseEngineInit, TimerHandle } from './engine-parts.js';
+import { KeepAliveStream, type StreamRole } from './keep-alive-stream.js';
+import type { Lane, LeaseLanes } from './lease-lanes.js';
+import type { LeaseReports } from './lease-reports.js';
+import { nextRenewalMs, renewalIntervalMs, retryAfterMs, spreadRenewals } from './lease-schedule.js';
+import { SlotFlag, SlotState, type LeaseTable } from './lease-table.js';
+import type { SentRenewal } from './sent-renewals.js';
+import { StreamLoad } from './stream-load.js';
+import { splitSuspects } from './suspects.js';
+
+const REOPEN = { initialMs: 50, maxMs: 1_000 } as const;
+
+export interface RenewerParts {
+  readonly init: Pick<LeaseEngineInit, 'clock' | 'timers' | 'random' | 'credentials'>;
+  readonly table: LeaseTable;
+  readonly reports: LeaseReports;
+  readonly lanes: () => LeaseLanes;
+}
+
+export class Renewer {
+  /** Renewals answered. */
+  keepAlives = 0;
+  /** Renewals that were tried again because nothing came back. */
+  retries = 0;
+  readonly #parts: RenewerParts;
+  readonly #table: LeaseTable;
+  readonly #load = new StreamLoad();
+  /** Every open stream with its lane; those of a retired lane linger. */
+  readonly #laneOf = new Map<KeepAliveStream, Lane>();
+  /** Streams that take new renewals. */
+  #shared: KeepAliveStream[] = [];
+  /** Renewals that wait behind too many others and are about to run out; sent together, apart. */
+  #urgent: number[] = [];
+  #lane: Lane | undefined;
+  #reopenTimer: TimerHandle | undefined;
+  #failures = 0;
+
+  constructor(parts: RenewerParts) {
+    this.#parts = parts;
+    this.#table = parts.table;
+  }
+
+  get streams(): number {
+    return this.#laneOf.size;
+  }
+
+  /** Plans the first renewal of a lease that has just begun to live. */
+  begin(slot: number, sentMs: number): void {
+    this.#plan(slot, sentMs, true);
+  }
+
+  /** Renews as soon as the storm protection allows; parks where there is no stream. */
+  renewSoon(slots: Iterable<number>): void {
+    this.#again([...slots]);
+  }
+
+  /** The entry of a held lease has come up. The caller flushes after a round. */
+  due(slot: number, nowMs: number): void {
+    const table = this.#table;
+    const limitMs = table.limitMs(slot);
+    if (nowMs >= limitMs) {
+      table.endLease(slot, 'expired', this.#parts.lanes().lastError);
+      return;
+    }
+    const stream = table.stream[slot];
+    if (table.state(slot) === SlotState.Waiting || (stream === undefined && table.state(slot) === SlotState.InFlight)) {
+      this.#send(slot, nowMs);
+      return;
+    }
+    if (stream === undefined) {
+      table.schedule.set(slot, limitMs);
+      return;
+    }
+    const patienceMs = retryAfterMs(table.ttlSeconds(slot));
+    if (nowMs - stream.lastAnswerMs >= patienceMs) {
+      this.#stalled(stream);
+      return;
+    }
+    // The stream moves and this renewal waits behind others: another copy would only make it slower.
+    const isUrgent = limitMs - nowMs < (table.ttlSeconds(slot) * 1_000) / 3 && stream.role === 'shared';
+    if (isUrgent) this.#urgent.push(slot);
+    else table.schedule.set(slot, Math.min(nowMs + patienceMs / 2, limitMs));
+  }
+
+  /** One write a stream for everything that was due. */
+  flush(nowMs: number): void {
+    if (this.#urgent.length > 0) {
+      const urgent = this.#urgent;
+      this.#urgent = [];
+      this.#apart([urgent]);
+    }
+    for (const stream of this.#shared) stream.flush();
+    const wanted = this.#load.wanted(this.#shared, nowMs);
+    while (this.#lane !== undefined && this.#shared.length > 0 && this.#shared.length < wanted) this.#open('shared');
+  }
+
+  laneUp(lane: Lane): void {
+    this.#lane = lane;
+    this.#shared = [];
+    this.#reopen();
+  }
+
+  laneRetired(lane: Lane, lingers: boolean): void {
+    if (lane === this.#lane) {
+      this.#lane = undefined;
+      this.#shared = [];
+    }
+    const left: number[] = [];
+    for (const [stream, itsLane] of [...this.#laneOf]) {
+      if (itsLane !== lane || (lingers && stream.unanswered > 0)) continue;
+      left.push(...this.#close(stream));
+    }
+    this.#again(left);
+  }
+
+  stop(): void {
+    this.#parts.init.timers.clear(this.#reopenTimer);
+    for (const stream of this.#laneOf.keys()) stream.cancel();
+    this.#laneOf.clear();
+    this.#shared = [];
+    this.#lane = undefined;
+  }
+
+  #plan(slot: number, sentMs: number, isFirst: boolean): void {
+    const table = this.#table;
+    const intervalMs = renewalIntervalMs(table.ttlSeconds(slot), table.shared.intervalMs[slot] ?? 0);
+    table.setState(slot, SlotState.Waiting);
+    table.stream[slot] = undefined;
+    table.schedule.set(slot, nextRenewalMs(sentMs, intervalMs, isFirst, this.#parts.init.random()));
+  }
+
+  #send(slot: number, nowMs: number): void {
+    const stream = this.#shared[slot % this.#shared.length];
+    if (stream === undefined) this.#park(slot);
+    else this.#sendOn(stream, slot, nowMs);
+  }
+
+  #sendOn(stream: KeepAliveStream, slot: number, nowMs: number): void {
+    const table = this.#table;
+    table.setState(slot, SlotState.InFlight);
+    table.stream[slot] = stream;
+    stream.add(slot, table.generation[slot] ?? 0, table.low(slot), table.high(slot), nowMs);
+    table.schedule.set(slot, Math.min(nowMs + retryAfterMs(table.ttlSeconds(slot)), table.limitMs(slot)));
+  }
+
+  #park(slot: number): void {
+    this.#table.setState(slot, SlotState.Parked);
+    this.#table.stream[slot] = undefined;
+    this.#table.schedule.set(slot, this.#table.limitMs(slot));
+  }
+
+  readonly #onAnswer = (stream: KeepAliveStream, sent: SentRenewal, ttlSeconds: number): void => {
+    const { slot } = sent;
+    this.#failures = 0;
+    if (this.#isRenewing(sent)) this.#take(slot, sent.sentMs, ttlSeconds);
+    const isOver = stream.role === 'apart' || this.#laneOf.get(stream) !== this.#lane;
+    if (isOver && stream.unanswered === 0) this.#close(stream);
+  };
+
+  #take(slot: number, sentMs: number, ttlSeconds: number): void {
+    const table = this.#table;
+    if (ttlSeconds <= 0) {
+      const isForeign = table.has(slot, SlotFlag.Foreign);
+      table.endLease(slot, 'lost', isForeign ? this.#notFound(slot) : undefined);
+      return;
+    }
+    this.keepAlives += 1;
+    const deadlineMs = sentMs + ttlSeconds * 1_000;
+    if (table.has(slot, SlotFlag.Foreign)) {
+      table.setFlag(slot, SlotFlag.Foreign, false);
+      table.live(slot, ttlSeconds, deadlineMs);
+      this.#plan(slot, sentMs, true);
+      return;
+    }
+    const before = table.shared.deadlineMs[slot] ?? 0;
+    if (this.#parts.init.clock.monotonicMs() >= before) {
+      table.endLease(slot, 'expired');
+      return;
+    }
+    table.shared.ttlSeconds[slot] = ttlSeconds;
+    if (deadlineMs > before) table.shared.deadlineMs[slot] = deadlineMs;
+    if (table.shared.observed[slot] === 1) this.#parts.reports.renewed(slot);
+    this.#plan(slot, sentMs, false);
+  }
+
+  readonly #onEnd = (stream: KeepAliveStream, error: EtcdError | undefined): void => {
+    const lane = this.#laneOf.get(stream);
+    const left = this.#close(stream);
+    if (lane === undefined || lane !== this.#lane) {
+      this.#again(left);
+      return;
+    }
+    if (error !== undefined && wantsToken(error)) {
+      this.#renewToken(lane, left);
+      return;
+    }
+    const [only] = left;
+    if (error !== undefined && only !== undefined && endsWithItsLease(error)) {
+      // Only now is it certain which lease the server refuses.
+      if (stream.role === 'apart' && left.length === 1) this.#table.endLease(only, 'lost', error);
+      else this.#apart(splitSuspects(left));
+      if (this.#shared.length === 0) this.#reopen();
+      return;
+    }
+    if (error !== undefined && error.code === 'no-leader') this.#parts.lanes().suspect(lane);
+    if (this.#shared.length === 0) this.#reopenLater();
+    this.#again(left);
+  };
+
+  #stalled(stream: KeepAliveStream): void {
+    const lane = this.#laneOf.get(stream);
+    const left = this.#close(stream);
+    this.retries += left.length;
+    if (lane !== undefined) this.#parts.lanes().suspect(lane);
+    if (this.#lane !== undefined && this.#shared.length === 0) this.#open('shared');
+    // Whatever stands at the head may be what holds up the others.
+    const [head, ...others] = left;
+    if (head !== undefined) this.#apart([[head]]);
+    this.#again(others);
+  }
+
+  /** Sends each group on a stream of its own. */
+  #apart(groups: readonly (readonly number[])[]): void {
+    const nowMs = this.#parts.init.clock.monotonicMs();
+    for (const group of groups) {
+      const stream = this.#lane === undefined ? undefined : this.#open('apart');
+      for (const slot of group) {
+        if (nowMs >= this.#table.limitMs(slot)) this.#table.endLease(slot, 'expired');
+        else if (stream === undefined) this.#park(slot);
+        else this.#sendOn(stream, slot, nowMs);
+      }
+      if (stream !== undefined && stream.unanswered === 0) this.#close(stream);
+      stream?.flush();
+    }
+  }
+
+  /** Renews leases that wait together, the most urgent first. */
+  #again(slots: number[]): void {
+    if (slots.length === 0) return;
+    const table = this.#table;
+    if (this.#shared.length === 0) {
+      for (const slot of slots) this.#park(slot);
+      return;
+    }
+    slots.sort((a, b) => table.limitMs(a) - table.limitMs(b));
+    const nowMs = this.#parts.init.clock.monotonicMs();
+    const times = new Float64Array(slots.length);
+    const limits = Float64Array.from(slots, (slot) => table.limitMs(slot));
+    const intervals = Float64Array.from(slots, (slot) =>
+      renewalIntervalMs(table.ttlSeconds(slot), table.shared.intervalMs[slot] ?? 0),
+    );
+    spreadRenewals(nowMs, limits, intervals, times);
+    slots.forEach((slot, i) => {
+      const dueMs = times[i] ?? nowMs;
+      if (nowMs >= (limits[i] ?? 0)) table.endLease(slot, 'expired', this.#parts.lanes().lastError);
+      else if (dueMs <= nowMs) this.#send(slot, nowMs);
+      else {
+        table.setState(slot, SlotState.Waiting);
+        table.stream[slot] = undefined;
+        table.schedule.set(slot, dueMs);
+      }
+    });
+    this.flush(nowMs);
+  }
+
+  #renewToken(lane: Lane, left: number[]): void {
+    const { credentials } = this.#parts.init;
+    for (const slot of left) this.#park(slot);
+    // Every other stream was opened with the same token.
+    for (const stream of [...this.#shared]) for (const slot of this.#close(stream)) this.#park(slot);
+    credentials.renew(lane.connection, credentials.metadata()).then(
+      () => {
+        if (lane === this.#lane) this.#reopenLater();
+      },
+      () => {
+        if (lane === this.#lane) this.#reopenLater();
+      },
+    );
+  }
+
+  #reopenLater(): void {
+    const { timers, random } = this.#parts.init;
+    timers.clear(this.#reopenTimer);
+    this.#failures += 1;
+    this.#reopenTimer = timers.set(
+      () => {
+        this.#reopen();
+      },
+      backoffDelayMs(this.#failures, REOPEN, random),
+    );
+  }
+
+  /** Opens the shared streams of the lane and renews what waited for them. */
+  #reopen(): void {
+    this.#parts.init.timers.clear(this.#reopenTimer);
+    if (this.#lane === undefined) return;
+    while (this.#shared.length < this.#load.count) this.#open('shared');
+    const parked: number[] = [];
+    for (let slot = 0; slot < this.#table.end; slot += 1) {
+      if (this.#table.state(slot) === SlotState.Parked) parked.push(slot);
+    }
+    this.#again(parked);
+  }
+
+  #open(role: StreamRole): KeepAliveStream | undefined {
+    const { clock, credentials } = this.#parts.init;
+    const lane = this.#lane;
+    if (lane === undefined) return undefined;
+    // A member that has lost its leader then ends the stream instead of letting renewals wait.
+    const metadata = { ...credentials.metadata(), hasleader: 'true' };
+    const stream = new KeepAliveStream(lane.connection, role, metadata, clock.monotonicMs.bind(clock), {
+      onAnswer: this.#onAnswer,
+      onEnd: this.#onEnd,
+    });
+    this.#laneOf.set(stream, lane);
+    if (role === 'shared') this.#shared.push(stream);
+    return stream;
+  }
+
+  /** Gives the leases whose renewals were on their way and are still wanted, oldest first. */
+  #close(stream: KeepAliveStream): number[] {
+    stream.cancel();
+    this.#laneOf.delete(stream);
+    this.#shared = this.#shared.filter((other) => other !== stream);
+    const slots: number[] = [];
+    for (const sent of stream.drain()) {
+      // A renewal may have been tried again on another stream meanwhile; that one looks after the lease now.
+      if (this.#isRenewing(sent) && this.#table.stream[sent.slot] === stream) slots.push(sent.slot);
+    }
+    return slots;
+  }
+
+  #isRenewing(sent: SentRenewal): boolean {
+    const table = this.#table;
+    if (table.generation[sent.slot] !== sent.generation) return false;
+    const state = table.state(sent.slot);
+    return state === SlotState.InFlight || state === SlotState.Waiting || state === SlotState.Parked;
+  }
+
+  #notFound(slot: number): EtcdError {
+    const leaseId = this.#table.leaseId(slot);
+    return new LeaseError(`lease ${String(leaseId)} is not known to the server, so it cannot be kept alive`, leaseId, {
+      code: 'lease-not-found',
+      outcome: 'refused',
+    });
+  }
+}
+
+/** Errors that etcd gives for one lease, although they end the whole stream. */
+function endsWithItsLease(error: EtcdError): boolean {
+  switch (error.code) {
+    case 'permission-denied':
+    case 'lease-not-found':
+      return true;
+    case 'server-error':
+    case 'unauthenticated':
+      return error.outcome === 'refused';
+    default:
+      return false;
+  }
+}
