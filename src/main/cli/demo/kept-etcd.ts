@@ -21,7 +21,7 @@ export class KeptEtcd {
   /**
    * Starts the binary and waits until it serves.
    *
-   * @throws EtcdError `connect-failed` when it does not, `aborted` when the signal fires first.
+   * @throws EtcdError `invalid-argument` when it does not, `aborted` when the signal fires first.
    */
   static async start(binary: string, signal: AbortSignal): Promise<KeptEtcd> {
     let onMessage: (message: FromKeeper) => void = () => undefined;
@@ -36,7 +36,7 @@ export class KeptEtcd {
     if (outcome.kind === 'ready') return new KeptEtcd(keeper, outcome);
     await keeper.close(CLOSE_TIMEOUT_MS);
     throw new EtcdError(`${binary} could not be started: ${outcome.message}`, {
-      code: signal.aborted ? 'aborted' : 'shard-failed',
+      code: signal.aborted ? 'aborted' : 'invalid-argument',
       outcome: 'not-sent',
     });
   }
