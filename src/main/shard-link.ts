@@ -59,6 +59,8 @@ type State =
 const START_TIMEOUT_MS = 30_000;
 /** A port whose task has ended closes by itself when its thread died; otherwise it is closed from here. */
 const PORT_CLOSE_TIMEOUT_MS = 1_000;
+/** How long a shard that is given up may take to cancel its streams. */
+const RETIRE_TIMEOUT_MS = 2_000;
 
 export class ShardLink {
   readonly shard: number;
@@ -77,6 +79,10 @@ export class ShardLink {
   readonly #statsRequests = new Map<number, (stats: ShardStats | undefined) => void>();
   #lastRequest = 0;
   #settled: (() => void)[] = [];
+  /** Ends the thread of the present epoch, hanging or not. */
+  #discard: () => void = () => undefined;
+  /** Why the shard is being replaced, where it is main's decision. */
+  #failure: EtcdError | undefined;
 
   constructor(options: LinkOptions) {
     this.#options = options;
@@ -165,6 +171,7 @@ export class ShardLink {
     const epoch = this.#epoch;
     const run = this.#options.start({ ...this.#options.init, epoch, storeMark: this.#storeMark });
     const { port } = run;
+    this.#discard = () => run.discard();
     this.#enter({ kind: 'starting', port });
     const timer = setTimeout(() => this.#retire(port), START_TIMEOUT_MS);
     timer.unref();
@@ -203,9 +210,6 @@ export class ShardLink {
     }
   }
 
-  /** Why the shard is being replaced, where it is main's decision. */
-  #failure: EtcdError | undefined;
-
   /** Gives a shard up that still runs. */
   #retire(port: MessagePort): void {
     if ((this.#state.kind !== 'starting' && this.#state.kind !== 'running') || this.#state.port !== port) return;
@@ -216,12 +220,15 @@ export class ShardLink {
         : 'a message of the worker could not be read',
       { code: 'internal' },
     );
-    port.postMessage({ kind: 'stop' } satisfies ShardCommand);
     if (isStarting) {
+      this.#discard();
       this.#fail(this.#failure);
       return;
     }
+    port.postMessage({ kind: 'stop' } satisfies ShardCommand);
     this.#enter({ kind: 'replacing' });
+    const timer = setTimeout(this.#discard, RETIRE_TIMEOUT_MS);
+    port.once('close', () => clearTimeout(timer));
     port.on('message', (report: ShardReport) => {
       if (report.kind === 'stopped') port.close();
     });
@@ -276,9 +283,10 @@ export class ShardLink {
     this.#enter({ kind: 'stopped' });
   }
 
-  /** It does not stop in time; its thread is ended by the pool. */
+  /** It does not stop in time. */
   #abandon(): void {
     if (this.#state.kind !== 'stopping') return;
+    this.#discard();
     this.#stopped(this.#state.port);
   }
 

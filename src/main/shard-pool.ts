@@ -12,6 +12,8 @@ export interface ShardRun {
   readonly port: MessagePort;
   /** Resolves when its task is over, with the error that ended it or undefined. Messages of it may still be in the port. */
   readonly ended: Promise<unknown>;
+  /** Ends its thread without asking; for one that hangs. Inline there is none to end. */
+  discard(): void;
 }
 
 export interface ShardPool {
@@ -35,56 +37,95 @@ interface ShardTask {
 const SHARD_URL = new URL('../workers/shard.js', import.meta.url);
 
 export function openShardPool(shards: number | 'inline'): ShardPool {
-  return shards === 'inline' ? new InlinePool() : new ThreadPool(shards);
+  return shards === 'inline' ? new InlinePool() : new ThreadPool();
 }
 
+/**
+ * A piscina of one thread for each shard, made anew for each of its epochs: a thread that dies while it starts leaves its
+ * task in piscina's queue, where the next thread, another shard's, would find it.
+ */
 class ThreadPool implements ShardPool {
-  readonly #pool: Piscina<ShardTask, unknown>;
-  readonly #threads = new Set<Referable>();
+  readonly #threads = new Set<ShardThread>();
   #isRef = true;
 
-  constructor(threads: number) {
+  start(init: ShardInit): ShardRun {
+    const { port1, port2 } = new MessageChannel();
+    const thread = new ShardThread({ port: port2, init });
+    this.#threads.add(thread);
+    void thread.ended.then(() => this.#threads.delete(thread));
+    if (!this.#isRef) thread.setRef(false);
+    return { port: port1, ended: thread.ended, discard: () => void thread.close() };
+  }
+
+  setRef(isRef: boolean): void {
+    this.#isRef = isRef;
+    for (const thread of this.#threads) thread.setRef(isRef);
+  }
+
+  /** Ends what still runs: the shards were asked to stop before. */
+  async close(): Promise<void> {
+    await Promise.all(Array.from(this.#threads, (thread) => thread.close()));
+  }
+}
+
+/** One worker thread with its one task. */
+class ShardThread {
+  readonly ended: Promise<unknown>;
+  readonly #pool: Piscina<ShardTask, unknown>;
+  #taskPort: Referable | undefined;
+  #isRef = true;
+  #closed: Promise<void> | undefined;
+
+  constructor(task: ShardTask) {
     this.#pool = new Piscina<ShardTask, unknown>({
       filename: SHARD_URL.href,
       name: 'runShard',
-      minThreads: threads,
-      maxThreads: threads,
+      minThreads: 0, // piscina must not replace it: that is the link's decision
+      maxThreads: 1,
       idleTimeout: Infinity,
       concurrentTasksPerWorker: 1,
       // With the default a thread that waits for its task sleeps in Atomics.wait: no timer and no socket of it runs.
       atomics: 'disabled',
       recordTiming: false,
     });
-    // Errors of a thread without a task (it failed to load); its next task fails by `ready` not coming.
-    this.#pool.on('error', () => undefined);
-    this.#pool.on('workerCreate', (thread: object) => {
-      const port = taskPort(thread);
-      if (port !== undefined) this.#threads.add(port);
+    this.ended = this.#run(task).then(async (cause) => {
+      await this.close();
+      task.port.close(); // still here when the thread died before it was given its task
+      return cause;
     });
-  }
-
-  start(init: ShardInit): ShardRun {
-    const { port1, port2 } = new MessageChannel();
-    const task: ShardTask = { port: port2, init };
-    const ended = this.#pool.run(task, { transferList: [port2] }).then(
-      () => undefined,
-      (error: unknown) => error ?? new Error('the worker ended'),
-    );
-    if (!this.#isRef) queueMicrotask(() => this.setRef(false)); // giving a task to a thread made it ref'd again
-    return { port: port1, ended };
   }
 
   setRef(isRef: boolean): void {
     this.#isRef = isRef;
-    for (const port of this.#threads) {
-      if (isRef) port.ref();
-      else port.unref();
-    }
+    if (isRef) this.#taskPort?.ref();
+    else this.#taskPort?.unref();
   }
 
-  /** Never piscina's `close()`, which waits for tasks: the shards were asked to stop, what still runs hangs. */
-  async close(): Promise<void> {
-    await this.#pool.destroy();
+  /** Never piscina's `close()`, which waits for the task. */
+  close(): Promise<void> {
+    this.#closed ??= this.#pool.destroy();
+    return this.#closed;
+  }
+
+  /** Resolves with why the task is over. */
+  #run(task: ShardTask): Promise<unknown> {
+    return new Promise((resolve) => {
+      // A thread that fails while it starts is told here or not at all; its task is left in the queue.
+      this.#pool.on('error', (error: unknown) => resolve(error ?? new Error('the worker could not start')));
+      this.#pool.on('workerDestroy', () => {
+        // The better reasons, of the task and of `error`, come in the same turn.
+        setImmediate(() => resolve(new Error('the worker ended')));
+      });
+      this.#pool.on('workerCreate', (thread: object) => {
+        this.#taskPort = taskPort(thread);
+        // After the task was given to it, which makes the port keep the process alive.
+        setImmediate(() => this.setRef(this.#isRef));
+      });
+      this.#pool.run(task, { transferList: [task.port] }).then(
+        () => resolve(undefined),
+        (error: unknown) => resolve(error ?? new Error('the worker ended')),
+      );
+    });
   }
 }
 
@@ -117,7 +158,7 @@ class InlinePool implements ShardPool {
     const ended = this.#run({ port: port2, init }).finally(() => port2.close());
     this.#running.add(ended);
     void ended.then(() => this.#running.delete(ended));
-    return { port: port1, ended };
+    return { port: port1, ended, discard: () => undefined };
   }
 
   setRef(): void {

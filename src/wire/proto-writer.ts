@@ -25,27 +25,40 @@ export class ProtoWriter {
     return taken;
   }
 
-  /** Writes one gRPC message: prefix, then whatever `body` writes. */
-  frame(body: () => void): void {
+  /** Begins one gRPC message: leaves room for its prefix. What it returns is for {@link endFrame}. */
+  beginFrame(): number {
     this.#reserve(5);
     const start = this.#position;
     this.#position += 5;
-    body();
+    return start;
+  }
+
+  /** Ends the gRPC message begun at `start`. */
+  endFrame(start: number): void {
     this.#buffer[start] = 0;
     this.#view.setUint32(start + 1, this.#position - start - 5);
   }
 
-  /** Writes a length-delimited field whose content is written by `body`. */
-  message(field: number, body: () => void): void {
+  /** Begins a length-delimited field whose content is written next. What it returns is for {@link endMessage}. */
+  beginMessage(field: number): number {
     this.uint(field * 8 + 2);
-    const start = this.#position;
-    body();
-    const length = this.#position - start;
+    this.#reserve(1);
+    return this.#position++;
+  }
+
+  /** Ends the field begun at `start`, where one byte was left for its length: a longer one moves the content. */
+  endMessage(start: number): void {
+    const content = start + 1;
+    const length = this.#position - content;
+    if (length < 0x80) {
+      this.#buffer[start] = length;
+      return;
+    }
     const lengthBytes = varintBytes(length);
-    this.#reserve(lengthBytes);
-    this.#buffer.copyWithin(start + lengthBytes, start, this.#position);
+    this.#reserve(lengthBytes - 1);
+    this.#buffer.copyWithin(start + lengthBytes, content, this.#position);
     this.#position = start;
-    this.uint(length);
+    this.#varint(length);
     this.#position += length;
   }
 
@@ -89,10 +102,19 @@ export class ProtoWriter {
       throw new EtcdError('a negative or unsafe integer was to be written as a varint', { code: 'internal' });
     }
     this.#reserve(8);
+    this.#varint(value);
+  }
+
+  /** Writes where there is room already: reserving moves only what stands before the position. */
+  #varint(value: number): void {
     let rest = value;
-    while (rest > 0x7f) {
+    while (rest > 0x7fff_ffff) {
       this.#buffer[this.#position++] = (rest % 128) | 0x80;
       rest = Math.floor(rest / 128);
+    }
+    while (rest > 0x7f) {
+      this.#buffer[this.#position++] = (rest & 0x7f) | 0x80;
+      rest >>>= 7;
     }
     this.#buffer[this.#position++] = rest;
   }

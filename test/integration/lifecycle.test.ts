@@ -34,8 +34,10 @@ describe('connect', () => {
     await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
     const address = silent.address();
     const port = typeof address === 'object' && address !== null ? address.port : 0;
-    const failing = connect({ endpoints: `127.0.0.1:${String(port)}`, connectTimeoutMs: 500, shards: 'inline' });
-    await expect(failing).rejects.toMatchObject({ code: 'connect-failed' });
+    const endpoints = `127.0.0.1:${String(port)}`;
+    const failing = connect({ endpoints, connectTimeoutMs: 500, shards: 'inline' });
+    await expect(failing).rejects.toMatchObject({ code: 'connect-failed', endpoint: endpoints });
+    await expect(failing).rejects.toThrow(endpoints);
   });
 
   test('that is lazy contacts nobody', async () => {

@@ -2,7 +2,16 @@
  * The connection for unary calls to one member: one grpc-js client, made when it is first needed, with a subchannel pool of
  * its own so that nothing is shared with streams or other engines. Main thread. Does not retry or choose members.
  */
-import { Client, connectivityState, credentials, type ChannelCredentials, type ChannelOptions } from '@grpc/grpc-js';
+import { isIP } from 'node:net';
+import { checkServerIdentity } from 'node:tls';
+import {
+  Client,
+  connectivityState,
+  credentials,
+  type ChannelCredentials,
+  type ChannelOptions,
+  type VerifyOptions,
+} from '@grpc/grpc-js';
 import type { ConnectionSettings, Endpoint, TlsMaterial } from '../../wire/connection-settings.js';
 import { EtcdError } from '../../wire/errors.js';
 
@@ -71,7 +80,6 @@ function target(endpoint: Endpoint): string {
 }
 
 function options(endpoint: Endpoint, settings: ConnectionSettings): ChannelOptions {
-  const serverName = endpoint.tls ? settings.tls?.serverName : undefined;
   return {
     // A range may be of any size; the default of 4 MiB would end such calls (and, in peers, all later ones).
     'grpc.max_receive_message_length': -1,
@@ -88,19 +96,37 @@ function options(endpoint: Endpoint, settings: ConnectionSettings): ChannelOptio
     // Proxies of the environment belong to the transport that was chosen for them; node:http2 knows none.
     'grpc.enable_http_proxy': settings.transport === 'grpc-js' ? 1 : 0,
     'grpc-node.flow_control_window': settings.streamWindowBytes,
-    ...(serverName === undefined
-      ? {}
-      : { 'grpc.ssl_target_name_override': serverName, 'grpc.default_authority': serverName }),
+    ...tlsNames(endpoint, settings.tls),
   };
+}
+
+/**
+ * The name for SNI and for the certificate. For a bare IP address grpc-js would send the address as SNI, which RFC 6066 forbids
+ * and Node prints a warning for; so a name that means nothing goes out, and the check is against the address (see below).
+ */
+function tlsNames(endpoint: Endpoint, tls: TlsMaterial | undefined): ChannelOptions {
+  if (!endpoint.tls) return {};
+  if (tls?.serverName !== undefined) {
+    return { 'grpc.ssl_target_name_override': tls.serverName, 'grpc.default_authority': tls.serverName };
+  }
+  return isAddress(endpoint) ? { 'grpc.ssl_target_name_override': 'etcd' } : {};
+}
+
+function verification(endpoint: Endpoint, tls: TlsMaterial | undefined): VerifyOptions {
+  if (tls?.insecureSkipVerify === true) return { rejectUnauthorized: false, checkServerIdentity: () => undefined };
+  if (tls?.serverName !== undefined || !isAddress(endpoint)) return {};
+  return { checkServerIdentity: (_name, certificate) => checkServerIdentity(endpoint.host, certificate) };
+}
+
+function isAddress(endpoint: Endpoint): endpoint is Extract<Endpoint, { kind: 'tcp' }> {
+  return endpoint.kind === 'tcp' && isIP(endpoint.host) !== 0;
 }
 
 function channelCredentials(endpoint: Endpoint, tls: TlsMaterial | undefined): ChannelCredentials {
   if (!endpoint.tls) return credentials.createInsecure();
   const bytes = (pem: string | undefined): Buffer | null => (pem === undefined ? null : Buffer.from(pem));
-  const verify =
-    tls?.insecureSkipVerify === true ? { rejectUnauthorized: false, checkServerIdentity: () => undefined } : {};
   try {
-    return credentials.createSsl(bytes(tls?.ca), bytes(tls?.key), bytes(tls?.cert), verify);
+    return credentials.createSsl(bytes(tls?.ca), bytes(tls?.key), bytes(tls?.cert), verification(endpoint, tls));
   } catch (error) {
     // OpenSSL names the routine that failed, never the material.
     throw new EtcdError(

@@ -97,19 +97,20 @@ function wasRefused(error: unknown): boolean {
 }
 
 function connectFailed(reports: readonly MemberReport[], timeoutMs: number): EtcdError {
-  const errors = reports.flatMap((report) => (report.kind === 'failed' ? [report.error] : []));
+  const failed = reports.filter((report) => report.kind === 'failed');
+  const errors = failed.map((report) => report.error);
   const ended = errors.find(
     (error) => error.code === 'aborted' || error.code === 'closed' || error.code === 'invalid-argument',
   );
   if (ended !== undefined) return ended;
-  const causes = errors.map((error) => `${error.endpoint ?? 'a member'}: ${rootMessage(error)}`);
+  const causes = failed.map((report) => `${report.endpoint}: ${rootMessage(report.error)}`);
   return new EtcdError(
     `no etcd member answered within ${String(timeoutMs)} ms (${causes.join('; ')}): check the option endpoints`,
     {
       code: 'connect-failed',
       outcome: 'not-sent',
       retryable: true,
-      endpoint: errors.length === 1 ? errors[0]?.endpoint : undefined,
+      endpoint: failed.length === 1 ? failed[0]?.endpoint : undefined,
       cause: errors.length === 1 ? errors[0] : new AggregateError(errors, 'no etcd member answered'),
     },
   );

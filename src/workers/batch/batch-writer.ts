@@ -12,6 +12,8 @@ import type { WatchNumber } from '../../wire/contract.js';
 
 const MIN_HEAP_BYTES = 4096;
 const MIN_ROWS = 64;
+/** Columns that one huge batch has made longer than this are not kept for the next ones. */
+const MAX_KEPT_ROWS = 65_536;
 const MAX_HEAP_BYTES = 0xffff_0000;
 
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
@@ -25,12 +27,15 @@ export interface WriterMark {
 
 export class BatchWriter {
   /** Columns, at least one row longer than `eventCount`: the decoder writes row `eventCount`, then keeps it. */
-  readonly columns: Mutable<EventColumns> = emptyColumns();
+  columns: Mutable<EventColumns> = emptyColumns();
   #heap: Uint8Array = allocate(MIN_HEAP_BYTES);
   #heapEnd = HEAP_START;
   #eventRows = MIN_ROWS;
   #segmentRows = MIN_ROWS;
   #segmentFirst = 0;
+  /** Columns of leases and previous key-values that earlier batches had, with whatever those left in them. */
+  #spareLease: BigInt64Array | undefined;
+  #sparePrev: PrevColumns | undefined;
 
   get empty(): boolean {
     return this.columns.segmentCount === 0;
@@ -56,11 +61,6 @@ export class BatchWriter {
     this.#segmentFirst = mark.events;
   }
 
-  /** Drops the events from row `event` on; only within the segment being written. */
-  dropEventsFrom(event: number): void {
-    this.columns.eventCount = event;
-  }
-
   /** Where the next region's first byte will stand in the heap. */
   get regionStart(): number {
     return this.#heapEnd - HEAP_START;
@@ -84,12 +84,23 @@ export class BatchWriter {
 
   /** Gives every row a lease; rows before had none. */
   leaseColumn(): BigInt64Array {
-    return (this.columns.lease ??= new BigInt64Array(this.#eventRows));
+    if (this.columns.lease !== undefined) return this.columns.lease;
+    const lease = this.#spareLease ?? new BigInt64Array(this.#eventRows);
+    // Up to and with the row being written; the decoder clears each row after it.
+    lease.fill(0n, 0, this.columns.eventCount + 1);
+    this.#spareLease = undefined;
+    this.columns.lease = lease;
+    return lease;
   }
 
   /** Gives every row a previous key-value; rows before have none. */
   prevColumns(): PrevColumns {
-    return (this.columns.prev ??= emptyPrev(this.#eventRows));
+    if (this.columns.prev !== undefined) return this.columns.prev;
+    const prev = this.#sparePrev ?? emptyPrev(this.#eventRows);
+    prev.valueStart.fill(NO_PREV, 0, this.columns.eventCount + 1);
+    this.#sparePrev = undefined;
+    this.columns.prev = prev;
+    return prev;
   }
 
   /** Ends the segment of the events kept since the last one; with none kept and no flags it writes nothing. */
@@ -111,10 +122,7 @@ export class BatchWriter {
   seal(): Uint8Array {
     const sealed = sealBatch(this.#heap, this.#heapEnd, this.columns);
     const used = this.#heapEnd;
-    this.columns.segmentCount = 0;
-    this.columns.eventCount = 0;
-    this.columns.lease = undefined;
-    this.columns.prev = undefined;
+    this.#clearColumns();
     this.#segmentFirst = 0;
     this.#heapEnd = HEAP_START;
     if (sealed.buffer === this.#heap.buffer) this.#heap = allocate(nextHeapBytes(used));
@@ -132,8 +140,28 @@ export class BatchWriter {
     this.#heap = grown;
   }
 
+  #clearColumns(): void {
+    const { columns } = this;
+    if (this.#eventRows > MAX_KEPT_ROWS || this.#segmentRows > MAX_KEPT_ROWS) {
+      this.columns = emptyColumns();
+      this.#eventRows = MIN_ROWS;
+      this.#segmentRows = MIN_ROWS;
+      this.#spareLease = undefined;
+      this.#sparePrev = undefined;
+      return;
+    }
+    this.#spareLease = columns.lease ?? this.#spareLease;
+    this.#sparePrev = columns.prev ?? this.#sparePrev;
+    columns.segmentCount = 0;
+    columns.eventCount = 0;
+    columns.lease = undefined;
+    columns.prev = undefined;
+  }
+
   #growEvents(): void {
     this.#eventRows *= 2;
+    this.#spareLease = undefined;
+    this.#sparePrev = undefined;
     const rows = this.#eventRows;
     const columns = this.columns;
     columns.type = grow(columns.type, new Uint8Array(rows));
@@ -181,7 +209,7 @@ function grownPrev(prev: PrevColumns, rows: number): PrevColumns {
 
 function emptyPrev(rows: number): PrevColumns {
   return {
-    valueStart: new Uint32Array(rows).fill(NO_PREV),
+    valueStart: new Uint32Array(rows),
     valueLength: new Uint32Array(rows),
     modRevision: new Float64Array(rows),
     createRevision: new Float64Array(rows),

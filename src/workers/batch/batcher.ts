@@ -21,11 +21,13 @@ export class Batcher {
   readonly writer: BatchWriter = new BatchWriter();
   readonly #options: BatcherOptions;
   #lastFlush = -Infinity;
-  #scheduled: NodeJS.Immediate | NodeJS.Timeout | undefined;
+  #nextTurn: NodeJS.Immediate | undefined;
+  #interval: NodeJS.Timeout | undefined;
   #createdWatches: number[] = [];
   #createdRevisions: number[] = [];
   #uncredited = 0;
   #stalled = false;
+  #closed = false;
   #events = 0;
   #batches = 0;
   #bytes = 0;
@@ -49,15 +51,16 @@ export class Batcher {
 
   /** Something was appended to the writer: send it now, or see to it that it will be sent. */
   appended(): void {
-    if (this.#stalled) return;
+    if (this.#stalled || this.#closed) return;
     const { limits, now } = this.#options;
     const { writer } = this;
     if (writer.bytes >= limits.flushBytes || writer.eventCount >= limits.flushEvents) {
       this.#flushWithinCredit();
-    } else if (this.#scheduled === undefined) {
+    } else if (this.#nextTurn === undefined && this.#interval === undefined) {
       const waitMs = this.#lastFlush + limits.flushIntervalMs - now();
       // An immediate runs after all sockets that are readable in this turn were read: what arrived together leaves together.
-      this.#scheduled = waitMs <= 0 ? setImmediate(this.#onTurn) : setTimeout(this.#onTurn, Math.ceil(waitMs));
+      if (waitMs <= 0) this.#nextTurn = setImmediate(this.#onTurn);
+      else this.#interval = setTimeout(this.#onTurn, Math.ceil(waitMs));
     }
   }
 
@@ -72,6 +75,7 @@ export class Batcher {
   postInOrder(report: ShardReport): void {
     this.#flush();
     this.#options.post(report, []);
+    this.#stallWhenSpent();
   }
 
   credit(bytes: number): void {
@@ -84,29 +88,36 @@ export class Batcher {
 
   /** Sends what is left and stops the timer. */
   close(): void {
+    this.#closed = true;
     this.#flush();
   }
 
   readonly #onTurn = (): void => {
-    this.#scheduled = undefined;
+    this.#unschedule();
     this.#flushWithinCredit();
   };
 
   #flushWithinCredit(): void {
     if (this.#stalled) return;
     this.#flush();
-    if (this.#uncredited < this.#options.limits.creditBytes) return;
+    this.#stallWhenSpent();
+  }
+
+  #stallWhenSpent(): void {
+    if (this.#stalled || this.#closed || this.#uncredited < this.#options.limits.creditBytes) return;
     this.#stalled = true;
     this.#options.onStall();
   }
 
+  #unschedule(): void {
+    if (this.#nextTurn !== undefined) clearImmediate(this.#nextTurn);
+    if (this.#interval !== undefined) clearTimeout(this.#interval);
+    this.#nextTurn = undefined;
+    this.#interval = undefined;
+  }
+
   #flush(): void {
-    if (this.#scheduled !== undefined) {
-      // Node clears either kind with either function only for timeouts; an immediate that finds nothing to do is cheap.
-      clearTimeout(this.#scheduled as NodeJS.Timeout);
-      clearImmediate(this.#scheduled as NodeJS.Immediate);
-      this.#scheduled = undefined;
-    }
+    this.#unschedule();
     if (this.#createdWatches.length > 0) {
       const watches = this.#createdWatches;
       const startRevisions = this.#createdRevisions;

@@ -3,13 +3,12 @@
  * seen before. The caller rotates through the endpoints and waits between attempts; this tries one member once.
  */
 import type { Endpoint } from '../../wire/connection-settings.js';
-import type { StoreMark } from '../../wire/contract.js';
 import { EtcdError } from '../../wire/errors.js';
 import type { ShardContext } from '../shard-context.js';
 import type { ConnectionHandlers, GrpcConnection } from '../transport/grpc-connection.js';
 import { linearizableHeader, memberStatus, refusesStatus } from './member-status.js';
 import type { MemberStatus, ResponseHeader } from './member-status.js';
-import type { StoreGuard } from './store-guard.js';
+import type { StoreGuard, StoreKnowledge } from './store-guard.js';
 
 /** A member that answered. */
 export interface ReachedMember {
@@ -37,7 +36,7 @@ export async function reachMember(options: ReachOptions): Promise<ReachedMember>
   options.opened(connection);
   try {
     await connection.ready();
-    const before = options.guard.mark;
+    const known = options.guard.knowledge();
     const status = await statusOrHeader(connection, options);
     if (status.isLearner) {
       throw new EtcdError(`${endpoint.text} is a learner, which serves no watches`, {
@@ -46,7 +45,7 @@ export async function reachMember(options: ReachOptions): Promise<ReachedMember>
         retryable: true,
       });
     }
-    const storeReset = await checkStore(connection, status.header, before, options);
+    const storeReset = await checkStore(connection, status.header, known, options);
     return { connection, version: status.version, storeReset };
   } catch (error) {
     connection.close();
@@ -66,20 +65,20 @@ async function statusOrHeader(connection: GrpcConnection, options: ReachOptions)
   }
 }
 
-/** `before` is what was known before the member was asked for `header`. */
+/** `known` is what was known before the member was asked for `memberHeader`. */
 async function checkStore(
   connection: GrpcConnection,
   memberHeader: ResponseHeader,
-  before: StoreMark | undefined,
+  known: StoreKnowledge,
   options: ReachOptions,
 ): Promise<boolean> {
   const { guard, context, probeKey } = options;
   let header = memberHeader;
-  let verdict = guard.judgeMember(header, before);
-  if (verdict === 'suspicious') {
-    const beforeRead = guard.mark;
+  let verdict = guard.judgeMember(header, known);
+  while (verdict === 'suspicious') {
+    const knownBefore = guard.knowledge();
     header = await linearizableHeader(connection, probeKey, context.settings.connectTimeoutMs, context.metadata());
-    verdict = guard.judgeQuorum(header, beforeRead);
+    verdict = guard.judgeQuorum(header, knownBefore);
   }
   if (verdict === 'reset') {
     guard.restart(header);

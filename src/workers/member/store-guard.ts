@@ -14,7 +14,15 @@ export type StoreVerdict =
   /** Not the store that was watched. */
   | 'reset';
 
+/** What was known of the store at one moment. */
+export interface StoreKnowledge {
+  readonly mark: StoreMark | undefined;
+  /** How often the store had been replaced by then. */
+  readonly restarts: number;
+}
+
 export class StoreGuard {
+  #restarts = 0;
   /** Replaced as a whole only when the store is; the revision is counted up in place, once for every new revision. */
   #mark: { clusterId: bigint; revision: number; raftTerm: bigint } | undefined;
 
@@ -26,6 +34,11 @@ export class StoreGuard {
     return this.#mark && { ...this.#mark };
   }
 
+  /** What is known now: to be kept while a question is on its way, since streams move on meanwhile. */
+  knowledge(): StoreKnowledge {
+    return { mark: this.mark, restarts: this.#restarts };
+  }
+
   /** The highest revision known, 0 before anything was heard. */
   get revision(): number {
     return this.#mark?.revision ?? 0;
@@ -34,17 +47,20 @@ export class StoreGuard {
   /**
    * Judges what one member says of itself, which may lag.
    *
-   * @param mark what was known before the member was asked: other streams may have moved on since.
+   * @param known what was known before the member was asked.
    */
-  judgeMember(header: ResponseHeader, mark: StoreMark | undefined): StoreVerdict {
-    if (mark === undefined || header.clusterId === 0n) return 'forward';
-    if (header.clusterId !== mark.clusterId) return 'reset';
-    return header.revision < mark.revision || header.raftTerm < mark.raftTerm ? 'suspicious' : 'forward';
+  judgeMember(header: ResponseHeader, known: StoreKnowledge): StoreVerdict {
+    // Replaced meanwhile: this may be the new store, or a member that lags behind it.
+    return judge(header, known.restarts === this.#restarts ? known.mark : this.#mark);
   }
 
-  /** Judges a linearizable answer: a quorum that shows less than was seen before it was asked has lost it. */
-  judgeQuorum(header: ResponseHeader, mark: StoreMark | undefined): StoreVerdict {
-    return this.judgeMember(header, mark) === 'forward' ? 'forward' : 'reset';
+  /**
+   * Judges a linearizable answer: a quorum that shows less than was known when it was asked has lost it, unless another
+   * lane has found that out meanwhile.
+   */
+  judgeQuorum(header: ResponseHeader, known: StoreKnowledge): StoreVerdict {
+    const verdict = this.judgeMember(header, known);
+    return verdict === 'suspicious' && known.restarts === this.#restarts ? 'reset' : verdict;
   }
 
   /** Takes note of a store that was judged `forward`. */
@@ -65,7 +81,14 @@ export class StoreGuard {
 
   /** Starts anew with the store that took the place of the old one. */
   restart(header: ResponseHeader): void {
+    this.#restarts += 1;
     this.#mark = undefined;
     this.note(header);
   }
+}
+
+function judge(header: ResponseHeader, mark: StoreMark | undefined): StoreVerdict {
+  if (mark === undefined || header.clusterId === 0n) return 'forward';
+  if (header.clusterId !== mark.clusterId) return 'reset';
+  return header.revision < mark.revision || header.raftTerm < mark.raftTerm ? 'suspicious' : 'forward';
 }

@@ -62,11 +62,20 @@ export class HandOver {
   #moveCaughtUp(): void {
     const { context, guard, lanes } = this.#options;
     const { live, catchUp } = lanes;
-    for (const entry of catchUp.stream?.entries() ?? []) {
-      if (!isCaughtUp(entry.next, guard.revision, context.now() - entry.heardAt)) continue;
-      if (live.stream !== undefined) move(entry, live.stream);
+    const { stream, readSince } = catchUp;
+    // What a paused stream holds back is not silence.
+    if (stream === undefined || readSince === undefined) return;
+    let isAnyBehind = false;
+    for (const entry of stream.entries()) {
+      if (entry.state.at !== 'active') continue;
+      const quietMs = context.now() - Math.max(entry.heardAt, readSince);
+      if (!isCaughtUp(entry.next, guard.revision, quietMs)) isAnyBehind ||= quietMs >= SWEEP_MS;
+      else if (live.stream !== undefined) move(entry, live.stream);
       else live.want();
     }
+    // An answer brings watches forward whose ranges have not changed: better than to create them again far behind, where
+    // the history they would be created from may just be compacted.
+    if (isAnyBehind && catchUp.trustsProgress) stream.requestProgress();
   }
 }
 

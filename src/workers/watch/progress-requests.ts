@@ -5,7 +5,6 @@
 import type { ShardReport } from '../../wire/contract.js';
 import { EtcdError, errorToPlain } from '../../wire/errors.js';
 import type { WatchEntry } from './watch-entry.js';
-import type { WatchStream } from './watch-stream.js';
 
 const RETRY_MS = 1000;
 
@@ -51,12 +50,9 @@ export class ProgressRequests {
     this.#options.postInOrder({ kind: 'progress', requestId, revision: 0, error: errorToPlain(error) });
   }
 
-  /** Every watch of a stream has come to `revision`. */
-  streamReached(stream: WatchStream, revision: number): void {
-    for (const pending of this.#pending) {
-      const { state } = pending.entry;
-      if (state.at === 'active' && state.on.stream === stream) this.#finish(pending, revision, undefined);
-    }
+  /** Every watch that `includes` tells has come to `revision`. */
+  reached(revision: number, includes: (entry: WatchEntry) => boolean): void {
+    for (const pending of this.#pending) if (includes(pending.entry)) this.#finish(pending, revision, undefined);
   }
 
   watchReached(entry: WatchEntry, revision: number): void {

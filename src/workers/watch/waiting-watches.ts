@@ -1,25 +1,42 @@
-/** The watches that wait for a stream, by lane, in the order they came. */
+/** The watches that wait for a stream, by what they wait for, in the order they came. */
 import type { WatchEntry } from './watch-entry.js';
+import type { WatchLaneName } from './watch-lanes.js';
+
+/** `lagged`: on the catch-up lane, but only so many at a time. */
+export type WaitingQueue = WatchLaneName | 'lagged';
 
 export class WaitingWatches {
-  readonly #live = new Set<WatchEntry>();
-  readonly #catchUp = new Set<WatchEntry>();
+  readonly #queues: Readonly<Record<WaitingQueue, Set<WatchEntry>>> = {
+    live: new Set(),
+    'catch-up': new Set(),
+    lagged: new Set(),
+  };
 
   get size(): number {
-    return this.#live.size + this.#catchUp.size;
+    const { live, lagged } = this.#queues;
+    return live.size + this.#queues['catch-up'].size + lagged.size;
   }
 
-  of(lane: 'live' | 'catch-up'): ReadonlySet<WatchEntry> {
-    return lane === 'live' ? this.#live : this.#catchUp;
+  of(queue: WaitingQueue): ReadonlySet<WatchEntry> {
+    return this.#queues[queue];
   }
 
-  /** Lets a watch wait for this lane, and for no other. */
-  add(entry: WatchEntry, lane: 'live' | 'catch-up'): void {
-    (lane === 'live' ? this.#catchUp : this.#live).delete(entry);
-    (lane === 'live' ? this.#live : this.#catchUp).add(entry);
+  /** All that wait for a stream of this lane. */
+  ofLane(lane: WatchLaneName): WatchEntry[] {
+    return lane === 'live' ? [...this.#queues.live] : [...this.#queues['catch-up'], ...this.#queues.lagged];
+  }
+
+  countOf(lane: WatchLaneName): number {
+    return lane === 'live' ? this.#queues.live.size : this.#queues['catch-up'].size + this.#queues.lagged.size;
+  }
+
+  /** Lets a watch wait in this queue, and in no other. */
+  add(entry: WatchEntry, queue: WaitingQueue): void {
+    for (const [name, entries] of Object.entries(this.#queues)) if (name !== queue) entries.delete(entry);
+    this.#queues[queue].add(entry);
   }
 
   delete(entry: WatchEntry): void {
-    if (!this.#live.delete(entry)) this.#catchUp.delete(entry);
+    for (const entries of Object.values(this.#queues)) if (entries.delete(entry)) return;
   }
 }

@@ -5,6 +5,7 @@
  */
 import { SEGMENT_PROGRESS } from '../../wire/event-batch.js';
 import { EtcdError } from '../../wire/errors.js';
+import { malformed } from '../../wire/proto-reader.js';
 import type { ShardLimits } from '../../wire/contract.js';
 import type { Batcher } from '../batch/batcher.js';
 import type { StoreGuard } from '../member/store-guard.js';
@@ -62,12 +63,13 @@ export class WatchDelivery {
   progress(entry: WatchEntry, revision: number): void {
     this.#options.guard.noteRevision(revision);
     // While a revision is being assembled the server cannot have sent all of it; below `next` it tells nothing new.
-    if (entry.assembly !== undefined || revision + 1 < entry.next) return;
+    if (entry.assembly !== undefined || revision <= 0 || revision + 1 < entry.next) return;
+    const moved = revision + 1 > entry.next;
     entry.next = revision + 1;
     if (entry.spec.progressNotify) {
       this.#options.batcher.writer.endSegment(entry.spec.watch, revision, SEGMENT_PROGRESS);
       this.#options.batcher.appended();
-    } else {
+    } else if (moved) {
       this.#bookmark(entry.spec.watch, entry.next);
     }
   }
@@ -94,11 +96,10 @@ export class WatchDelivery {
 
   /** Appends every revision that is complete now and keeps back the one that the fragment may continue. */
   #completeRevisions(entry: WatchEntry, head: WatchHead, buffer: Uint8Array, end: number): number {
-    const { writer } = this.#options.batcher;
     const start = head.eventsStart;
     if (!head.fragment) {
       const held = this.#appendHeld(entry);
-      return decodeEvents(writer, buffer, start, end, entry.next) || held;
+      return this.#appendBehind(held, entry, buffer, start, end);
     }
     const open = findLastRevision(buffer, start, end);
     if (entry.assembly !== undefined && open.whole && entry.assembly.revision === open.revision) {
@@ -106,10 +107,21 @@ export class WatchDelivery {
       return 0;
     }
     const held = this.#appendHeld(entry);
-    const last = open.whole ? held : decodeEvents(writer, buffer, start, open.start, entry.next) || held;
+    const last = open.whole ? held : this.#appendBehind(held, entry, buffer, start, open.start);
     entry.assembly = new RevisionAssembly(open.revision);
     entry.assembly.add(buffer, open.start, end);
     return last;
+  }
+
+  /** Appends what follows the revision held back, which it must not be older than. Returns the last revision appended. */
+  #appendBehind(held: number, entry: WatchEntry, buffer: Uint8Array, start: number, end: number): number {
+    const { writer } = this.#options.batcher;
+    const row = writer.eventCount;
+    const last = decodeEvents(writer, buffer, start, end, entry.next);
+    if (last > 0 && (writer.columns.modRevision[row] ?? 0) < held) {
+      throw malformed('a fragment goes back to an older revision');
+    }
+    return last || held;
   }
 
   #appendHeld(entry: WatchEntry): number {

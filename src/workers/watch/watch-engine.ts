@@ -117,10 +117,10 @@ export class WatchEngine {
   detach(watches: readonly WatchNumber[]): void {
     for (const watch of watches) {
       const entry = this.#entries.get(watch);
-      // Before its creation a watch from «now» has no revision to come back to.
-      if (entry === undefined || entry.next === 0 || entry.state.at === 'detached') continue;
-      this.#leaveStreams(entry);
-      entry.enter({ at: 'detached' });
+      if (entry === undefined || entry.state.at === 'detached') continue;
+      // Before its creation a watch from «now» has no revision to come back to: it is detached as soon as it has one.
+      if (entry.next === 0) entry.detachWhenCreated = true;
+      else this.detachNow(entry);
     }
     this.#fill();
     this.#handOver.schedule();
@@ -129,6 +129,7 @@ export class WatchEngine {
   attach(watches: readonly WatchNumber[]): void {
     for (const watch of watches) {
       const entry = this.#entries.get(watch);
+      if (entry !== undefined) entry.detachWhenCreated = false;
       if (entry?.state.at !== 'detached') continue;
       entry.lagged = true;
       entry.enter({ at: 'waiting' });
@@ -187,6 +188,13 @@ export class WatchEngine {
     this.#handOver.schedule();
   }
 
+  /** Takes a watch off its streams until its consumer reads again. */
+  detachNow(entry: WatchEntry): void {
+    this.#leaveStreams(entry);
+    entry.enter({ at: 'detached' });
+    this.#events.forget(entry);
+  }
+
   /** A replay that has come to the live stream makes room for the next one. */
   replayEnded(entry: WatchEntry): void {
     entry.lagged = false;
@@ -216,12 +224,12 @@ export class WatchEngine {
         this.#events.lost(lane, stream, hopeless);
       },
       onHopeless: (error) => {
-        for (const entry of [...this.#waiting.of(lane)]) this.end(entry, error);
+        for (const entry of this.#waiting.ofLane(lane)) this.end(entry, error);
       },
       onStoreReset: (endpoint) => {
         this.#events.storeReset(endpoint);
       },
-      waiting: () => this.#waiting.of(lane).size,
+      waiting: () => this.#waiting.countOf(lane),
     });
   }
 
@@ -232,9 +240,13 @@ export class WatchEngine {
   }
 
   #place(entry: WatchEntry): void {
-    const lane = chooseLane(entry.next, this.#options.guard.revision, entry.lagged);
-    this.#waiting.add(entry, lane);
+    const lane = this.#laneFor(entry);
+    this.#waiting.add(entry, entry.lagged ? 'lagged' : lane);
     this.lanes.named(lane).want();
+  }
+
+  #laneFor(entry: WatchEntry): WatchLaneName {
+    return chooseLane(entry.next, this.#options.guard.revision, entry.lagged);
   }
 
   /** Puts waiting watches on streams that are open; returns how many still wait. */
@@ -242,12 +254,18 @@ export class WatchEngine {
     for (const from of ['live', 'catch-up'] as const) {
       if (this.lanes.named(from).stream === undefined) continue;
       for (const entry of this.#waiting.of(from)) {
-        if (entry.lagged && this.#laggedReplays.size >= LAGGED_REPLAYS) continue;
         // Chosen again: the store's revision may have become known only with this stream.
-        this.#place(entry);
-        const lane = chooseLane(entry.next, this.#options.guard.revision, entry.lagged);
+        const lane = this.#laneFor(entry);
         const { stream } = this.lanes.named(lane);
         if (stream !== undefined) this.#create(entry, stream);
+        else if (lane !== from) this.#place(entry);
+      }
+    }
+    const { stream } = this.lanes.catchUp;
+    if (stream !== undefined) {
+      for (const entry of this.#waiting.of('lagged')) {
+        if (this.#laggedReplays.size >= LAGGED_REPLAYS) break;
+        this.#create(entry, stream);
       }
     }
     return this.#waiting.size;

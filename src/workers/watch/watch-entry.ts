@@ -51,10 +51,15 @@ export class WatchEntry {
   announced: boolean;
   /** Replays because its consumer had lagged; such replays are limited in number. */
   lagged = false;
+  /** Its consumer lagged before the watch had a revision to come back to. */
+  detachWhenCreated = false;
+  /** The store's revision as its creation was answered, and the progress requests sent on that stream before. */
+  createdRevision = 0;
+  requestsBefore = 0;
   /** When it was last heard of, in monotonic ms; tells whether a catch-up has gone quiet. */
   heardAt = 0;
   assembly: RevisionAssembly | undefined;
-  /** How often bytes meant for it could not be decoded. */
+  /** How often in a row bytes meant for it could not be decoded. */
   malformed = 0;
   #state: WatchState = { at: 'waiting' };
 

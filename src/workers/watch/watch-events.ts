@@ -2,6 +2,7 @@
  * What happens to a watch when its stream answers, refuses, cancels, is lost, or turns out to serve another store: the
  * transitions of the watch's state that the server causes. (Those that main causes are in watch-engine.)
  */
+import type { Lane } from '../../wire/contract.js';
 import { EtcdError } from '../../wire/errors.js';
 import type { Batcher } from '../batch/batcher.js';
 import type { StoreGuard } from '../member/store-guard.js';
@@ -26,6 +27,7 @@ export interface Watches {
   end(entry: WatchEntry, error: EtcdError): void;
   endAllFrom(error: EtcdError): void;
   wait(entry: WatchEntry): void;
+  detachNow(entry: WatchEntry): void;
   replayEnded(entry: WatchEntry): void;
   willMove(): void;
 }
@@ -53,8 +55,9 @@ export class WatchEvents implements WatchStreamHooks {
     return this.#resumes;
   }
 
+  /** It has ended or is detached: nothing waits for its creation any more. */
   forget(entry: WatchEntry): void {
-    this.#resuming.delete(entry);
+    this.#resumed(entry, 'live');
   }
 
   created(stream: WatchStream, entry: WatchEntry, streamWatchId: number, head: WatchHead): void {
@@ -62,21 +65,22 @@ export class WatchEvents implements WatchStreamHooks {
     const { state } = entry;
     const { live } = watches.lanes;
     guard.noteRevision(head.revision);
-    const lane = watches.lanes.ofStream(stream);
-    lane?.confirm();
     if (state.at === 'moving') state.from.stream.cancelWatch(state.from.streamWatchId);
     // Inclusive: the server reads this revision after it has registered the watch, so events may carry it.
     else if (entry.next === 0) entry.next = Math.max(1, head.revision);
     entry.enter({ at: 'active', on: { stream, streamWatchId } });
+    entry.createdRevision = head.revision;
+    entry.requestsBefore = stream.progressRequests;
     entry.heardAt = context.now();
     if (!entry.announced) {
       entry.announced = true;
       batcher.created(entry.spec.watch, entry.next);
     }
-    if (this.#resuming.delete(entry) && this.#resuming.size === 0) {
-      context.status({ type: 'resumed', lane: lane?.lane ?? 'live', watches: watches.size });
-    }
-    if (stream !== live.stream) watches.willMove();
+    this.#resumed(entry, watches.lanes.ofStream(stream)?.lane ?? 'live');
+    if (entry.detachWhenCreated) {
+      entry.detachWhenCreated = false;
+      watches.detachNow(entry);
+    } else if (stream !== live.stream) watches.willMove();
     else if (entry.lagged) watches.replayEnded(entry);
   }
 
@@ -101,6 +105,7 @@ export class WatchEvents implements WatchStreamHooks {
   answered(stream: WatchStream, entry: WatchEntry, head: WatchHead, buffer: Uint8Array, end: number): void {
     const { context, delivery, progress, watches } = this.#options;
     if (head.eventCount === 0) {
+      if (head.fragment) return;
       delivery.progress(entry, head.revision);
       progress.watchReached(entry, head.revision);
       return;
@@ -113,16 +118,24 @@ export class WatchEvents implements WatchStreamHooks {
       if (entry.malformed >= MALFORMED_LIMIT && thrown instanceof EtcdError) watches.end(entry, thrown);
       throw thrown;
     }
+    entry.malformed = 0;
     if (error !== undefined) watches.end(entry, error);
     else if (stream !== watches.lanes.live.stream) entry.heardAt = context.now();
   }
 
-  streamProgress(stream: WatchStream, revision: number): void {
+  streamProgress(stream: WatchStream, revision: number, request: number): void {
     const { delivery, progress, watches } = this.#options;
     const lane = watches.lanes.ofStream(stream);
     if (lane?.stream !== stream || !lane.trustsProgress) return;
-    for (const entry of stream.entries()) if (entry.state.at === 'active') delivery.progress(entry, revision);
-    progress.streamReached(stream, revision);
+    // The answer may overtake, or be overtaken by, the answers to creations sent after the request. It speaks of a watch
+    // only if that was created before the request was sent, or if the store has moved on since it was.
+    const includes = (entry: WatchEntry): boolean =>
+      entry.state.at === 'active' &&
+      entry.state.on.stream === stream &&
+      entry.assembly === undefined &&
+      (entry.requestsBefore < request || entry.createdRevision < revision);
+    for (const entry of stream.entries()) if (includes(entry)) delivery.progress(entry, revision);
+    progress.reached(revision, includes);
   }
 
   /** A stream is gone: what was on it waits for the next, or ends where repeating is no use. */
@@ -147,7 +160,7 @@ export class WatchEvents implements WatchStreamHooks {
   }
 
   storeReset(endpoint: string): void {
-    const { context, guard, watches } = this.#options;
+    const { context, watches } = this.#options;
     context.status({ type: 'store-reset', endpoint });
     watches.endAllFrom(
       new EtcdError(
@@ -156,7 +169,11 @@ export class WatchEvents implements WatchStreamHooks {
         { code: 'reset', endpoint },
       ),
     );
-    if (guard.mark !== undefined) context.report({ kind: 'store', mark: guard.mark });
+  }
+
+  #resumed(entry: WatchEntry, lane: Lane): void {
+    if (!this.#resuming.delete(entry) || this.#resuming.size > 0) return;
+    this.#options.context.status({ type: 'resumed', lane, watches: this.#options.watches.size });
   }
 
   #waitOrEnd(entry: WatchEntry, error: EtcdError): void {

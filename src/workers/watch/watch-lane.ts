@@ -19,8 +19,12 @@ import type { WatchStreamHooks } from './watch-stream.js';
 
 type LaneState =
   | { readonly at: 'idle' }
-  | { readonly at: 'connecting'; readonly connection: GrpcConnection | undefined }
-  | { readonly at: 'open'; readonly stream: WatchStream; readonly trustsProgress: boolean }
+  | { readonly at: 'connecting'; readonly attempt: number; readonly connection: GrpcConnection | undefined }
+  | {
+      readonly at: 'open';
+      readonly stream: WatchStream;
+      readonly trustsProgress: boolean;
+    }
   | { readonly at: 'waiting'; readonly timer: NodeJS.Timeout }
   | { readonly at: 'closed' };
 
@@ -45,6 +49,9 @@ export interface WatchLaneOptions {
 
 const BACKOFF = { initialMs: 20, maxMs: 1000 } as const;
 
+/** A stream that lived so long proves its member to be fine: the next failure starts counting anew. */
+const STABLE_MS = 5000;
+
 /** So many failures in a row for a reason of this list, and the watches are told instead of tried for ever. */
 const HOPELESS_AFTER = 5;
 const HOPELESS_CODES: ReadonlySet<string> = new Set([
@@ -68,7 +75,9 @@ export class WatchLane {
   #nextEndpoint: number;
   #failures = 0;
   #hopelessFailures = 0;
+  #attempt = 0;
   #paused = false;
+  #resumedAt = -Infinity;
 
   constructor(options: WatchLaneOptions) {
     this.lane = options.lane;
@@ -104,9 +113,9 @@ export class WatchLane {
     if (this.#state.at === 'idle') this.#connect();
   }
 
-  /** A creation on the open stream succeeded: the member is fine, the next failure starts counting anew. */
-  confirm(): void {
-    this.#failures = 0;
+  /** Since when its streams have been read without a break, in monotonic ms; `undefined` while they are paused. */
+  get readSince(): number | undefined {
+    return this.#paused ? undefined : this.#resumedAt;
   }
 
   pause(): void {
@@ -116,6 +125,7 @@ export class WatchLane {
 
   resume(): void {
     this.#paused = false;
+    this.#resumedAt = this.#options.context.now();
     for (const stream of this.#streams()) stream.resume();
   }
 
@@ -125,6 +135,18 @@ export class WatchLane {
     this.#draining.add(this.#state.stream);
     this.#enter({ at: 'idle' });
     this.#connect();
+  }
+
+  /** The settings have changed: what was made, or is being made, with the old ones is replaced. */
+  settingsChanged(): void {
+    this.#failures = 0;
+    this.#hopelessFailures = 0;
+    if (this.#state.at === 'open') {
+      this.replace();
+    } else if (this.#state.at === 'connecting' || this.#state.at === 'waiting') {
+      this.#enter({ at: 'idle' });
+      this.#connect();
+    }
   }
 
   /** Closes streams that nobody is on any more. */
@@ -162,7 +184,7 @@ export class WatchLane {
     const old = this.#state;
     if (old.at === 'closed') return;
     if (old.at === 'waiting') clearTimeout(old.timer);
-    if (old.at === 'connecting' && state.at === 'closed') old.connection?.close();
+    if (old.at === 'connecting' && (state.at === 'closed' || state.at === 'idle')) old.connection?.close();
     this.#state = state;
   }
 
@@ -170,7 +192,9 @@ export class WatchLane {
     const { context, guard, probeKey } = this.#options;
     const { endpoints } = context.settings;
     const endpoint = endpoints[this.#nextEndpoint++ % endpoints.length] as Endpoint; // the options table allows no empty list
-    this.#enter({ at: 'connecting', connection: undefined });
+    const attempt = ++this.#attempt;
+    const isCurrent = (): boolean => this.#state.at === 'connecting' && this.#state.attempt === attempt;
+    this.#enter({ at: 'connecting', attempt, connection: undefined });
     let own: GrpcConnection | undefined;
     const reached = reachMember({
       context,
@@ -179,7 +203,7 @@ export class WatchLane {
       probeKey: probeKey(),
       opened: (connection) => {
         own = connection;
-        this.#enter({ at: 'connecting', connection });
+        this.#enter({ at: 'connecting', attempt, connection });
       },
       handlers: {
         onGoaway: () => {
@@ -191,19 +215,29 @@ export class WatchLane {
     });
     reached.then(
       (member) => {
-        if (this.#state.at === 'connecting') this.#open(member);
+        if (isCurrent()) this.#open(member);
         else member.connection.close();
       },
       (error: unknown) => {
-        if (this.#state.at === 'connecting') this.#failed(endpoint.text, toEtcdError(error, 'unavailable'));
+        if (isCurrent()) this.#failed(endpoint.text, toEtcdError(error, 'unavailable'));
       },
     );
   }
 
   #open(member: ReachedMember): void {
-    const { context, lane, streamHooks, drawId } = this.#options;
+    const { context, guard, lane, streamHooks, drawId } = this.#options;
     const endpoint = member.connection.endpoint.text;
     if (member.storeReset) this.#options.onStoreReset(endpoint);
+    // Main keeps it for the shard that takes this one's place.
+    if (guard.mark !== undefined) context.report({ kind: 'store', mark: guard.mark });
+    const openedAt = context.now();
+    const ended = (from: WatchStream, error: EtcdError): void => {
+      if (context.now() - openedAt >= STABLE_MS) {
+        this.#failures = 0;
+        this.#hopelessFailures = 0;
+      }
+      this.#onEnded(from, error);
+    };
     const stream = new WatchStream({
       connection: member.connection,
       // Without it a member cut off from its cluster would keep the stream and stay silent.
@@ -215,13 +249,10 @@ export class WatchLane {
         idsIgnored: (from) => {
           this.#serialMembers.add(endpoint);
           this.#nextEndpoint -= 1;
-          this.#onEnded(
-            from,
-            new EtcdError(`${endpoint} gives watch ids of its own`, { code: 'unavailable', endpoint }),
-          );
+          ended(from, new EtcdError(`${endpoint} gives watch ids of its own`, { code: 'unavailable', endpoint }));
         },
         ended: (from, error) => {
-          this.#onEnded(from, error ?? serverClosed(endpoint));
+          ended(from, error ?? serverClosed(endpoint));
         },
       },
     });

@@ -50,7 +50,7 @@ export class WatchLanes {
   }
 
   replaceStreams(): void {
-    for (const lane of this.all) lane.replace();
+    for (const lane of this.all) lane.settingsChanged();
   }
 
   close(): void {

@@ -26,8 +26,11 @@ export interface WatchStreamHooks {
   answered(stream: WatchStream, entry: WatchEntry, head: WatchHead, buffer: Uint8Array, end: number): void;
   /** The server ended a created watch; it is no longer on the stream. */
   canceled(stream: WatchStream, entry: WatchEntry, error: EtcdError): void;
-  /** Progress of every watch of the stream, answering {@link WatchStream.requestProgress}. */
-  streamProgress(stream: WatchStream, revision: number): void;
+  /**
+   * Progress of the stream, answering {@link WatchStream.requestProgress}. `request` is the number of the earliest request
+   * that this can be the answer to: etcd may leave any of them unanswered.
+   */
+  streamProgress(stream: WatchStream, revision: number, request: number): void;
 }
 
 /** What a watch stream tells the lane that opened it; nothing comes afterwards. */
@@ -63,9 +66,13 @@ export class WatchStream implements WatchCarrier {
   readonly #writer = new ProtoWriter(4096);
   /** Watches on this stream by their id here; a cancelled one is taken out at once, whatever still arrives for it. */
   readonly #attached = new Map<number, WatchEntry>();
-  #queued: Creation[] = [];
-  #unanswered: Creation[] = [];
+  /** Creations in the order of their ids: answered (only counted), sent, and still to be sent. */
+  #creations: Creation[] = [];
   #answeredCount = 0;
+  #sentCount = 0;
+  #progressWanted = false;
+  #progressRequests = 0;
+  #progressAnswers = 0;
   #paused = false;
   #flushScheduled = false;
   #over = false;
@@ -105,7 +112,7 @@ export class WatchStream implements WatchCarrier {
     // In serial mode the server gives the ids, from 0 up: until then a number that it cannot give, nor -1.
     const streamWatchId = this.serial ? -1 - drawn : drawn;
     this.#attached.set(streamWatchId, entry);
-    this.#queued.push({ entry, streamWatchId, startRevision });
+    this.#creations.push({ entry, streamWatchId, startRevision });
     this.#scheduleFlush();
     return streamWatchId;
   }
@@ -119,9 +126,15 @@ export class WatchStream implements WatchCarrier {
     this.#scheduleFlush();
   }
 
+  /** Asks how far the watches have come; asked again before that is sent, it asks once. */
   requestProgress(): void {
-    writeProgressRequest(this.#writer);
+    this.#progressWanted = true;
     this.#scheduleFlush();
+  }
+
+  /** How many progress requests have been sent. */
+  get progressRequests(): number {
+    return this.#progressRequests;
   }
 
   pause(): void {
@@ -146,8 +159,8 @@ export class WatchStream implements WatchCarrier {
 
   #isUnanswered(streamWatchId: number): boolean {
     if (this.serial) return streamWatchId < 0;
-    // Ids grow along both lists, so the first queued or unanswered id tells it for all.
-    const first = this.#unanswered[this.#answeredCount] ?? this.#queued[0];
+    // Ids grow along the list, so the first unanswered one tells it for all.
+    const first = this.#creations[this.#answeredCount];
     return first !== undefined && streamWatchId >= first.streamWatchId;
   }
 
@@ -164,20 +177,30 @@ export class WatchStream implements WatchCarrier {
   #flush(): void {
     if (this.#over || this.#paused) return;
     this.#writeCreates();
+    if (this.#progressWanted) {
+      this.#progressWanted = false;
+      this.#progressRequests += 1;
+      writeProgressRequest(this.#writer);
+    }
     if (this.#writer.length > 0) this.#stream.write(this.#writer.take());
   }
 
   #writeCreates(): void {
-    const window = this.serial ? 1 : CREATE_WINDOW;
-    let taken = 0;
-    while (taken < this.#queued.length && this.#unanswered.length - this.#answeredCount < window) {
-      const creation = this.#queued[taken++] as Creation; // within the length
+    const creations = this.#creations;
+    let read = this.#sentCount;
+    while (read < creations.length && this.#sentCount - this.#answeredCount < this.#window) {
+      const creation = creations[read++] as Creation; // within the length
       if (!this.#attached.has(creation.streamWatchId)) continue;
       const wireId = this.serial ? 0 : creation.streamWatchId;
       writeCreate(this.#writer, creation.entry.spec, wireId, creation.startRevision);
-      this.#unanswered.push(creation);
+      creations[this.#sentCount++] = creation;
     }
-    if (taken > 0) this.#queued = this.#queued.slice(taken);
+    // Creations that were cancelled before they were sent leave a gap.
+    if (read > this.#sentCount) creations.splice(this.#sentCount, read - this.#sentCount);
+  }
+
+  get #window(): number {
+    return this.serial ? 1 : CREATE_WINDOW;
   }
 
   #onMessage(buffer: Uint8Array, start: number, end: number): void {
@@ -191,7 +214,9 @@ export class WatchStream implements WatchCarrier {
     if (entry === undefined) {
       // Answers to a watch that we cancelled may still be on their way; only progress for the whole stream has id -1.
       if (head.streamWatchId === -1 && !head.canceled && head.eventCount === 0 && head.revision > 0) {
-        this.#options.hooks.streamProgress(this, head.revision);
+        // A server that answers more often than it was asked is not trusted to answer the newest request.
+        this.#progressAnswers = Math.min(this.#progressAnswers + 1, this.#progressRequests);
+        this.#options.hooks.streamProgress(this, head.revision, this.#progressAnswers);
       }
       return;
     }
@@ -204,7 +229,7 @@ export class WatchStream implements WatchCarrier {
   }
 
   #onCreated(head: WatchHead): void {
-    const creation = this.#unanswered[this.#answeredCount];
+    const creation = this.#answeredCount < this.#sentCount ? this.#creations[this.#answeredCount] : undefined;
     if (creation === undefined) return;
     const { entry, streamWatchId } = creation;
     const refused = head.canceled || head.streamWatchId === -1;
@@ -214,11 +239,15 @@ export class WatchStream implements WatchCarrier {
       return;
     }
     this.#answeredCount += 1;
-    if (this.#answeredCount >= CREATE_WINDOW) {
-      this.#unanswered = this.#unanswered.slice(this.#answeredCount);
+    // Now and then, not for each: moving the rest costs as much as there is of it.
+    if (this.#answeredCount * 2 >= this.#creations.length) {
+      this.#creations = this.#creations.slice(this.#answeredCount);
+      this.#sentCount -= this.#answeredCount;
       this.#answeredCount = 0;
     }
-    if (this.#queued.length > 0) this.#scheduleFlush();
+    // Many at once, not one for each answer.
+    const isHalfEmpty = (this.#sentCount - this.#answeredCount) * 2 <= this.#window;
+    if (isHalfEmpty && this.#sentCount < this.#creations.length) this.#scheduleFlush();
     const wanted = this.#attached.delete(streamWatchId);
     if (refused) {
       if (wanted) this.#options.hooks.refused(this, entry, this.#cancelError(head));

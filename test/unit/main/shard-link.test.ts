@@ -74,7 +74,7 @@ function setup(now: () => number = () => performance.now()): {
       const shard = new FakeShard(init);
       shards.push(shard);
       opened.push(shard);
-      return { port: shard.mainPort, ended: shard.ended };
+      return { port: shard.mainPort, ended: shard.ended, discard: () => shard.crash() };
     },
     owner,
     now,

@@ -1,0 +1,71 @@
+import { describe, expect, it } from 'vitest';
+import { StoreGuard } from '../../../../src/workers/member/store-guard.js';
+import { trustsRequestedProgress } from '../../../../src/workers/member/server-version.js';
+
+const mark = { clusterId: 7n, revision: 100, raftTerm: 5n };
+
+describe('StoreGuard', () => {
+  it.each([
+    ['the same', { clusterId: 7n, revision: 100, raftTerm: 5n }, 'forward'],
+    ['newer', { clusterId: 7n, revision: 101, raftTerm: 6n }, 'forward'],
+    ['an older revision', { clusterId: 7n, revision: 99, raftTerm: 5n }, 'suspicious'],
+    ['an older term', { clusterId: 7n, revision: 200, raftTerm: 4n }, 'suspicious'],
+    ['another cluster', { clusterId: 8n, revision: 200, raftTerm: 9n }, 'reset'],
+    ['no header at all', { clusterId: 0n, revision: 0, raftTerm: 0n }, 'forward'],
+  ] as const)('a member that shows %s', (_name, header, verdict) => {
+    const guard = new StoreGuard(mark);
+    expect(guard.judgeMember({ ...header, memberId: 1n }, guard.knowledge())).toBe(verdict);
+    const quorum = verdict === 'suspicious' ? 'reset' : verdict;
+    expect(guard.judgeQuorum({ ...header, memberId: 1n }, guard.knowledge())).toBe(quorum);
+  });
+
+  it('anything is forward before the first answer', () => {
+    const guard = new StoreGuard(undefined);
+    const header = { clusterId: 1n, memberId: 1n, revision: 1, raftTerm: 1n };
+    expect(guard.judgeMember(header, guard.knowledge())).toBe('forward');
+    expect(guard.revision).toBe(0);
+  });
+
+  it('keeps the highest revision and term of different answers', () => {
+    const guard = new StoreGuard(mark);
+    guard.note({ clusterId: 7n, memberId: 1n, revision: 120, raftTerm: 4n });
+    guard.note({ clusterId: 7n, memberId: 1n, revision: 110, raftTerm: 9n });
+    guard.noteRevision(115);
+    expect(guard.mark).toEqual({ clusterId: 7n, revision: 120, raftTerm: 9n });
+    guard.noteRevision(130);
+    expect(guard.revision).toBe(130);
+  });
+
+  it('forgets the old store when it starts anew', () => {
+    const guard = new StoreGuard(mark);
+    guard.restart({ clusterId: 8n, memberId: 1n, revision: 3, raftTerm: 1n });
+    expect(guard.mark).toEqual({ clusterId: 8n, revision: 3, raftTerm: 1n });
+  });
+
+  it('hands out copies of what it knows', () => {
+    const guard = new StoreGuard(mark);
+    const known = guard.knowledge();
+    guard.noteRevision(500);
+    expect(known.mark?.revision).toBe(100);
+  });
+});
+
+describe('trustsRequestedProgress', () => {
+  it.each([
+    ['', false],
+    ['nonsense', false],
+    ['2.3.8', false],
+    ['3.3.27', false],
+    ['3.4.24', false],
+    ['3.4.25', true],
+    ['3.4.38', true],
+    ['3.5.7', false],
+    ['3.5.8', true],
+    ['3.5.30', true],
+    ['3.6.0-rc.1', true],
+    ['3.10.0', true],
+    ['4.0.0', true],
+  ])('%j: %s', (version, trusted) => {
+    expect(trustsRequestedProgress(version)).toBe(trusted);
+  });
+});
