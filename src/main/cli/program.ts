@@ -38,7 +38,8 @@ export async function runVigil(args: readonly string[]): Promise<number> {
   }
 }
 
-function makeProgram(context: CommandContext): Command {
+/** All commands, for parsing one command line. */
+export function makeProgram(context: CommandContext): Command {
   const program = new Command('vigil')
     .description('Watches, keys and leases of etcd v3.')
     .version(packageVersion(), '-V, --version')
