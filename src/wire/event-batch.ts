@@ -3,9 +3,11 @@
  * columns]]`: the heap holds the received messages as they came, the columns point into it. Only this file uses msgpackr.
  *
  * The heap comes first so that a shard can receive straight into the final buffer: {@link HEAP_START} bytes are kept
- * free in front of it for the msgpack prefix and the columns are appended when the batch is sealed.
+ * free in front of it for the msgpack prefix and the columns are appended when the batch is sealed. The few bytes of
+ * msgpack are written by hand, since a packer could neither write in place nor align: the heap is padded so that the
+ * columns stand at a multiple of 8, and main reads them where they are, without a copy.
  */
-import { Packr, Unpackr } from 'msgpackr';
+import { Unpackr } from 'msgpackr';
 
 /** Bytes before the heap: fixarray of 2, then `bin 32` with its length. */
 export const HEAP_START = 6;
@@ -68,12 +70,17 @@ export interface EventBatchData extends EventColumns {
   readonly heap: Uint8Array;
 }
 
-const packr = new Packr({ useRecords: false });
 const unpackr = new Unpackr({ useRecords: false, copyBuffers: false });
 
 const SEGMENT_BYTES = 8 + 4 + 4 + 1;
 const EVENT_BYTES = 3 * 8 + 4 * 4 + 1;
 const PREV_BYTES = 4 * 8 + 2 * 4;
+
+/** Between heap and columns: fixarray of 4, two `uint 32`, a fixint, and `bin 32` with its length. */
+const MIDDLE_BYTES = 1 + 5 + 5 + 1 + 5;
+
+/** Up to so many entries are copied one by one: making two views costs more. */
+const FEW = 24;
 
 /**
  * Seals a batch. `buffer` holds the heap from {@link HEAP_START} to `heapEnd`; the rest of it may be overwritten. The
@@ -81,19 +88,25 @@ const PREV_BYTES = 4 * 8 + 2 * 4;
  * little is wasted, an exact copy otherwise.
  */
 export function sealBatch(buffer: Uint8Array, heapEnd: number, columns: EventColumns): Uint8Array {
-  const flags = (columns.lease === undefined ? 0 : HAS_LEASE) | (columns.prev === undefined ? 0 : HAS_PREV);
-  const tail = packr.pack([columns.segmentCount, columns.eventCount, flags, columnBytes(columns)]);
-  const length = heapEnd + tail.length;
+  const { segmentCount, eventCount, lease, prev } = columns;
+  const columnBytes =
+    segmentCount * SEGMENT_BYTES + eventCount * (EVENT_BYTES + (lease ? 8 : 0) + (prev ? PREV_BYTES : 0));
+  // Not by bit operators: a heap may be larger than 2^31.
+  const columnStart = Math.ceil((heapEnd + MIDDLE_BYTES) / 8) * 8;
+  const middle = columnStart - MIDDLE_BYTES;
+  const length = columnStart + columnBytes;
   const wasted = buffer.length - length;
-  const target = wasted >= 0 && wasted <= length ? buffer : exactCopy(buffer, heapEnd, length);
-  target.set(tail, heapEnd);
-  const heapLength = heapEnd - HEAP_START;
+  const inPlace = wasted >= 0 && wasted <= length && buffer.byteOffset === 0;
+  const target = inPlace ? buffer : exactCopy(buffer, heapEnd, length);
+  target.fill(0, heapEnd, middle);
   target[0] = 0x92;
-  target[1] = 0xc6;
-  target[2] = heapLength >>> 24;
-  target[3] = heapLength >>> 16;
-  target[4] = heapLength >>> 8;
-  target[5] = heapLength;
+  writeHead(target, 1, 0xc6, middle - HEAP_START);
+  target[middle] = 0x94;
+  writeHead(target, middle + 1, 0xce, segmentCount);
+  writeHead(target, middle + 6, 0xce, eventCount);
+  target[middle + 11] = (lease === undefined ? 0 : HAS_LEASE) | (prev === undefined ? 0 : HAS_PREV);
+  writeHead(target, middle + 12, 0xc6, columnBytes);
+  writeColumns(target, columnStart, columns);
   return length === target.length ? target : target.subarray(0, length);
 }
 
@@ -103,7 +116,16 @@ function exactCopy(buffer: Uint8Array, heapEnd: number, length: number): Uint8Ar
   return copy;
 }
 
-/** Reads a batch that {@link sealBatch} made. Column views are made over one aligned copy of the column block. */
+/** A msgpack type byte with 4 bytes, big-endian. */
+function writeHead(target: Uint8Array, at: number, type: number, value: number): void {
+  target[at] = type;
+  target[at + 1] = value >>> 24;
+  target[at + 2] = value >>> 16;
+  target[at + 3] = value >>> 8;
+  target[at + 4] = value;
+}
+
+/** Reads a batch that {@link sealBatch} made. Columns and heap are views on `bytes`. */
 export function openBatch(bytes: Uint8Array): EventBatchData {
   const [heap, [segmentCount, eventCount, flags, block]] = unpackr.unpack(bytes) as BatchValue; // our own writer's shape
   const layout = new BlockReader(block);
@@ -117,49 +139,61 @@ export function openBatch(bytes: Uint8Array): EventBatchData {
 
 type BatchValue = [heap: Uint8Array, rest: [segments: number, events: number, flags: number, columns: Uint8Array]];
 
-/** All columns behind each other, widest first, so that each is aligned in an aligned block. */
-function columnBytes(columns: EventColumns): Uint8Array {
+/** All columns behind each other from `start`, a multiple of 8, on; widest first, so that each is aligned. */
+function writeColumns(target: Uint8Array, start: number, columns: EventColumns): void {
   const { segmentCount: segments, eventCount: events, lease, prev } = columns;
-  const size = segments * SEGMENT_BYTES + events * (EVENT_BYTES + (lease ? 8 : 0) + (prev ? PREV_BYTES : 0));
-  const block = new Uint8Array(size);
-  let at = 0;
-  const put = (column: ArrayBufferView & { readonly BYTES_PER_ELEMENT: number }, count: number): void => {
-    const length = count * column.BYTES_PER_ELEMENT;
-    block.set(new Uint8Array(column.buffer, column.byteOffset, length), at);
-    at += length;
-  };
-  put(columns.segmentRevision, segments);
-  put(columns.modRevision, events);
-  put(columns.createRevision, events);
-  put(columns.version, events);
-  if (lease) put(lease, events);
-  if (prev) {
-    put(prev.modRevision, events);
-    put(prev.createRevision, events);
-    put(prev.version, events);
-    put(prev.lease, events);
+  const { buffer } = target;
+  const wide = new Float64Array(buffer, start, segments + events * 3);
+  copyColumn(wide, 0, columns.segmentRevision, segments);
+  copyColumn(wide, segments, columns.modRevision, events);
+  copyColumn(wide, segments + events, columns.createRevision, events);
+  copyColumn(wide, segments + events * 2, columns.version, events);
+  let at = start + wide.length * 8;
+  if (lease) {
+    new BigInt64Array(buffer, at, events).set(lease.subarray(0, events));
+    at += events * 8;
   }
-  put(columns.segmentWatch, segments);
-  put(columns.segmentEvents, segments);
-  put(columns.keyStart, events);
-  put(columns.keyLength, events);
-  put(columns.valueStart, events);
-  put(columns.valueLength, events);
   if (prev) {
-    put(prev.valueStart, events);
-    put(prev.valueLength, events);
+    const prevWide = new Float64Array(buffer, at, events * 3);
+    copyColumn(prevWide, 0, prev.modRevision, events);
+    copyColumn(prevWide, events, prev.createRevision, events);
+    copyColumn(prevWide, events * 2, prev.version, events);
+    new BigInt64Array(buffer, at + events * 24, events).set(prev.lease.subarray(0, events));
+    at += events * 32;
   }
-  put(columns.segmentFlags, segments);
-  put(columns.type, events);
-  return block;
+  const middle = new Uint32Array(buffer, at, segments * 2 + events * (prev ? 6 : 4));
+  copyColumn(middle, 0, columns.segmentWatch, segments);
+  copyColumn(middle, segments, columns.segmentEvents, segments);
+  const first = segments * 2;
+  copyColumn(middle, first, columns.keyStart, events);
+  copyColumn(middle, first + events, columns.keyLength, events);
+  copyColumn(middle, first + events * 2, columns.valueStart, events);
+  copyColumn(middle, first + events * 3, columns.valueLength, events);
+  if (prev) {
+    copyColumn(middle, first + events * 4, prev.valueStart, events);
+    copyColumn(middle, first + events * 5, prev.valueLength, events);
+  }
+  at += middle.length * 4;
+  copyColumn(target, at, columns.segmentFlags, segments);
+  copyColumn(target, at + segments, columns.type, events);
+}
+
+type Column = Float64Array | Uint32Array | Uint8Array;
+
+function copyColumn<Kind extends Column>(target: Kind, at: number, column: Kind, count: number): void {
+  if (count > FEW) target.set(column.subarray(0, count), at);
+  else for (let index = 0; index < count; index += 1) target[at + index] = column[index] ?? 0;
 }
 
 class BlockReader {
-  readonly #buffer: ArrayBuffer;
-  #at = 0;
+  readonly #buffer: ArrayBufferLike;
+  #at: number;
 
   constructor(block: Uint8Array) {
-    this.#buffer = new Uint8Array(block).buffer; // a Buffer's own slice() would share, unaligned
+    // Aligned where the batch came as it was sealed; a batch that was copied elsewhere since may not be.
+    const isAligned = block.byteOffset % 8 === 0;
+    this.#buffer = isAligned ? block.buffer : new Uint8Array(block).buffer; // a Buffer's own slice() would share
+    this.#at = isAligned ? block.byteOffset : 0;
   }
 
   columns(segments: number, events: number, flags: number): Omit<EventColumns, 'segmentCount' | 'eventCount'> {
