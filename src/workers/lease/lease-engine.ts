@@ -5,6 +5,7 @@
  */
 import type { ConnectionSettings } from '../../wire/connection-settings.js';
 import type { Handlers } from '../../wire/contract.js';
+import { EtcdError } from '../../wire/errors.js';
 import type { LeaseCommand } from '../../wire/lease-contract.js';
 import { LeaseState } from '../../wire/lease-state.js';
 import type { LeaseEngineInit, TimerHandle } from './engine-parts.js';
@@ -27,6 +28,8 @@ export interface LeaseStats {
   /** Renewals tried again because nothing came back. */
   readonly retries: number;
 }
+
+const GIVEN_UP = { code: 'aborted', outcome: 'not-sent' } as const;
 
 /** While calls wait or are tried again, the wheel is looked at this often. */
 const CALL_TICK_MS = 50;
@@ -169,6 +172,10 @@ export class LeaseEngine {
     for (const slot of command.slots) {
       const state = this.#table.state(slot);
       if (state === SlotState.Free || state === SlotState.Revoking) continue;
+      if (state === SlotState.Granting && !this.#table.has(slot, SlotFlag.Calling | SlotFlag.MaybeGranted)) {
+        this.#table.refuse(slot, new EtcdError('the grant was given up before it was sent', GIVEN_UP));
+        continue;
+      }
       this.#table.setFlag(slot, SlotFlag.RevokeWanted, true);
       if (state === SlotState.Granting) continue;
       this.#table.setState(slot, SlotState.Revoking);
