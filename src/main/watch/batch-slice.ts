@@ -49,20 +49,28 @@ export class BatchSlice<Owner extends SliceOwner> {
     return entry === undefined || entry.dropped ? undefined : entry;
   }
 
-  /** Whether anybody still wants anything of it. */
-  get visible(): boolean {
-    for (let index = 0; index < this.segmentCount; index += 1) {
-      if (this.entryOf(this.segmentAt(index)) !== undefined) return true;
+  /**
+   * This slice as it is delivered: without the segments that nobody wants, or wants any more. Itself where all are wanted,
+   * undefined where none is. What was delivered does not change by a later cancel.
+   */
+  wanted(): BatchSlice<Owner> | undefined {
+    const count = this.segmentCount;
+    let index = 0;
+    while (index < count && this.entryOf(this.segmentAt(index)) !== undefined) index += 1;
+    if (index === count) return count === 0 ? undefined : this;
+    const segments: number[] = [];
+    for (index = 0; index < count; index += 1) {
+      const segment = this.segmentAt(index);
+      if (this.entryOf(segment) !== undefined) segments.push(segment);
     }
-    return false;
+    return segments.length === 0 ? undefined : new BatchSlice(this.data, this.starts, this.entries, segments);
   }
 
+  /** Events in all its segments. */
   get eventCount(): number {
+    if (this.segments === undefined) return this.data.eventCount;
     let count = 0;
-    for (let index = 0; index < this.segmentCount; index += 1) {
-      const segment = this.segmentAt(index);
-      if (this.entryOf(segment) !== undefined) count += this.data.segmentEvents[segment] ?? 0;
-    }
+    for (const segment of this.segments) count += this.data.segmentEvents[segment] ?? 0;
     return count;
   }
 
@@ -77,7 +85,7 @@ export class BatchSlice<Owner extends SliceOwner> {
   }
 
   /**
-   * This slice as it may wait: on its own when it is the lesser part of its batch. The bytes count against the budget of
+   * This slice, all of it wanted, as it may wait: on its own when it is the lesser part of its batch. The bytes count against the budget of
    * whoever keeps it.
    */
   toKeep(): { readonly slice: BatchSlice<Owner>; readonly bytes: number } {
@@ -90,15 +98,8 @@ export class BatchSlice<Owner extends SliceOwner> {
 
   #compact(events: number): BatchSlice<Owner> {
     const { data } = this;
-    const entries: (Owner | undefined)[] = [];
-    const from: number[] = [];
-    for (let index = 0; index < this.segmentCount; index += 1) {
-      const segment = this.segmentAt(index);
-      const entry = this.entryOf(segment);
-      if (entry === undefined) continue;
-      entries.push(entry);
-      from.push(segment);
-    }
+    const from = Array.from({ length: this.segmentCount }, (_, index) => this.segmentAt(index));
+    const entries = from.map((segment) => this.entries[segment]);
     const rows = new Uint32Array(events);
     const starts = new Uint32Array(from.length);
     let at = 0;

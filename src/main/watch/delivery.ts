@@ -57,13 +57,15 @@ export class Delivery<View> {
   }
 
   /** Takes a slice: read at once if somebody is ready for it, otherwise queued on its own. */
-  offer(slice: WatchSlice): void {
+  offer(offered: WatchSlice): void {
     // A consumer called for an earlier slice of the same batch may have cancelled what this one holds.
-    if (this.#closed !== undefined || !slice.visible) return;
+    const slice = this.#closed === undefined ? offered.wanted() : undefined;
+    if (slice === undefined) return;
     if (this.#isEmpty) {
       const consumer = this.#consumer;
       if (consumer.kind === 'callback' && !consumer.busy) {
         this.#call(consumer.call, slice);
+        this.#pump(consumer.call);
         return;
       }
       if (consumer.kind === 'iterator') {
@@ -166,7 +168,8 @@ export class Delivery<View> {
       }
       this.#queuedBytes -= item.bytes;
       this.#options.onDrained();
-      if (item.slice.visible) return item.slice;
+      const slice = item.slice.wanted();
+      if (slice !== undefined) return slice;
     }
   }
 
@@ -189,7 +192,9 @@ export class Delivery<View> {
     this.#head = 0;
   }
 
+  /** Busy while it runs, too: what it does may bring more, which must wait its turn. */
   #call(call: (view: View) => void | PromiseLike<void>, slice: WatchSlice): void {
+    this.#consumer = { kind: 'callback', call, busy: true };
     let result: unknown;
     try {
       result = call(this.#options.render(slice));
@@ -197,17 +202,21 @@ export class Delivery<View> {
       this.#options.onConsumerFailed(error);
       return;
     }
-    if (!isThenable(result)) return;
-    this.#consumer = { kind: 'callback', call, busy: true };
+    if (!isThenable(result)) {
+      this.#consumer = { kind: 'callback', call, busy: false };
+      return;
+    }
     result.then(
-      () => this.#called(call),
+      () => {
+        this.#consumer = { kind: 'callback', call, busy: false };
+        this.#pump(call);
+      },
       (error: unknown) => this.#options.onConsumerFailed(error),
     );
   }
 
-  /** The callback's promise is fulfilled: it is given what has come meanwhile, one after another. */
-  #called(call: (view: View) => void | PromiseLike<void>): void {
-    this.#consumer = { kind: 'callback', call, busy: false };
+  /** Gives the callback what has come meanwhile, one after another, unless it is busy again. */
+  #pump(call: (view: View) => void | PromiseLike<void>): void {
     while (this.#closed === undefined && !this.#isBusy) {
       const slice = this.#takeSlice();
       if (slice === undefined) return;

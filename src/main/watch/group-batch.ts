@@ -85,7 +85,7 @@ class PartIterator implements IterableIterator<GroupPart> {
   next(): IteratorResult<GroupPart> {
     while (this.#index < this.#count) {
       const segment = this.#slice.segmentAt(this.#index++);
-      const entry = this.#slice.entryOf(segment);
+      const entry = this.#slice.entries[segment];
       if (entry !== undefined) return { done: false, value: new GroupPart(this.#slice, entry, segment) };
     }
     return { done: true, value: undefined };

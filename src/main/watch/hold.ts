@@ -13,7 +13,8 @@ export class Hold implements SegmentSink {
   }
 
   deliver(slice: WatchSlice): void {
-    const kept = slice.toKeep();
+    const kept = slice.wanted()?.toKeep();
+    if (kept === undefined) return;
     this.#slices.push(kept.slice);
     this.#bytes += kept.bytes;
   }

@@ -1,21 +1,29 @@
 /** What a single watch delivers at a time. Main thread; pure views. */
 import type { WatchSlice } from './watch-entry.js';
-import { EventSpan } from './event-span.js';
-import type { WatchEvent } from './watch-event.js';
+import { WatchEvent } from './watch-event.js';
 
 /** Events of one watch that arrived together: whole revisions, in order. */
 export class WatchBatch implements Iterable<WatchEvent> {
-  readonly #spans: readonly EventSpan[];
+  readonly #slice: WatchSlice;
   /** How many events; 0 for progress. */
   readonly length: number;
-  /** The watch has come this far: everything up to and including it has been delivered with this batch. */
-  readonly revision: bigint;
 
   /** @internal */
-  constructor(spans: readonly EventSpan[], revision: bigint) {
-    this.#spans = spans;
-    this.revision = revision;
-    this.length = spans.reduce((length, span) => length + span.length, 0);
+  constructor(slice: WatchSlice) {
+    this.#slice = slice;
+    const { segmentEvents } = slice.data;
+    let length = 0;
+    for (let index = 0; index < slice.segmentCount; index += 1) length += segmentEvents[slice.segmentAt(index)] ?? 0;
+    this.length = length;
+  }
+
+  /** The watch has come this far: everything up to and including it has been delivered with this batch. */
+  get revision(): bigint {
+    const { data, starts } = this.#slice;
+    const segment = this.#slice.segmentAt(this.#slice.segmentCount - 1);
+    const count = data.segmentEvents[segment] ?? 0;
+    const last = (starts[segment] ?? 0) + count - 1;
+    return BigInt((count > 0 ? data.modRevision[last] : data.segmentRevision[segment]) ?? 0);
   }
 
   /** No events, only {@link revision}. Comes only where `progressNotify` was asked for. */
@@ -26,35 +34,44 @@ export class WatchBatch implements Iterable<WatchEvent> {
   /** The event at `index`, counted from the end when negative; undefined outside. */
   at(index: number): WatchEvent | undefined {
     let from = index < 0 ? index + this.length : index;
-    if (from < 0) return undefined;
-    for (const span of this.#spans) {
-      if (from < span.length) return span.at(from);
-      from -= span.length;
+    if (from < 0 || from >= this.length) return undefined;
+    const { data, starts } = this.#slice;
+    for (let position = 0; ; position += 1) {
+      const segment = this.#slice.segmentAt(position);
+      const count = data.segmentEvents[segment] ?? 0;
+      if (from < count) return new WatchEvent(data, (starts[segment] ?? 0) + from);
+      from -= count;
     }
-    return undefined;
   }
 
-  [Symbol.iterator](): Iterator<WatchEvent> {
-    const [only] = this.#spans;
-    return only !== undefined && this.#spans.length === 1 ? only[Symbol.iterator]() : this.#all();
-  }
-
-  *#all(): Generator<WatchEvent> {
-    for (const span of this.#spans) yield* span;
+  [Symbol.iterator](): IterableIterator<WatchEvent> {
+    return new EventIterator(this.#slice);
   }
 }
 
-/** The batch in a slice whose segments are all of one watch. */
-export function watchBatch(slice: WatchSlice): WatchBatch {
-  const { data } = slice;
-  const spans: EventSpan[] = [];
-  let revision = 0;
-  for (let index = 0; index < slice.segmentCount; index += 1) {
-    const segment = slice.segmentAt(index);
-    const count = data.segmentEvents[segment] ?? 0;
-    const first = slice.starts[segment] ?? 0;
-    if (count > 0) spans.push(new EventSpan(data, first, count));
-    revision = (count > 0 ? data.modRevision[first + count - 1] : data.segmentRevision[segment]) ?? 0;
+/** Written out, since a generator costs several times as much per event. */
+class EventIterator implements IterableIterator<WatchEvent> {
+  readonly #slice: WatchSlice;
+  #position = 0;
+  #row = 0;
+  #end = 0;
+
+  constructor(slice: WatchSlice) {
+    this.#slice = slice;
   }
-  return new WatchBatch(spans, BigInt(revision));
+
+  next(): IteratorResult<WatchEvent> {
+    const slice = this.#slice;
+    while (this.#row >= this.#end) {
+      if (this.#position >= slice.segmentCount) return { done: true, value: undefined };
+      const segment = slice.segmentAt(this.#position++);
+      this.#row = slice.starts[segment] ?? 0;
+      this.#end = this.#row + (slice.data.segmentEvents[segment] ?? 0);
+    }
+    return { done: false, value: new WatchEvent(slice.data, this.#row++) };
+  }
+
+  [Symbol.iterator](): this {
+    return this;
+  }
 }

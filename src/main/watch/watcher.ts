@@ -4,7 +4,7 @@ import { linkAbort, refuseAborted } from '../abort-link.js';
 import type { LagReport } from './lag-report.js';
 import { Outlet } from './outlet.js';
 import type { ProgressOptions } from './progress-requests.js';
-import { watchBatch, type WatchBatch } from './watch-batch.js';
+import { WatchBatch } from './watch-batch.js';
 import type { WatchEnd } from './watch-end.js';
 import type { WatchEntry } from './watch-entry.js';
 import { checkWatchOptions, watchRequest, type WatchOptions } from './watch-options.js';
@@ -35,7 +35,7 @@ export class Watcher implements AsyncIterable<WatchBatch> {
     this.#outlet = new Outlet({
       router,
       onBatch: options.onBatch,
-      render: watchBatch,
+      render: (slice) => new WatchBatch(slice),
       onLag: options.onLag ?? 'pause',
       budgetBytes: options.budgetBytes ?? DEFAULT_BUDGET_BYTES,
       onEnd: (_entry, end) => this.#ended(end),

@@ -158,6 +158,44 @@ describe('a group', () => {
     expect(seen).toEqual([[[1, 5]]]);
   });
 
+  test('does not call onBatch within onBatch: what a resume brings waits its turn', async () => {
+    const { router, group } = setup();
+    const seen: (string | Seen[])[] = [];
+    const all = group({
+      onBatch: (batch) => {
+        seen.push(parts(batch));
+        paused.resume();
+        seen.push('done');
+      },
+    });
+    const paused = all.add('a');
+    all.add('b');
+    await turn();
+    paused.pause();
+    router.batch(batchOf(puts(1, 5)));
+    router.batch(batchOf(puts(2, 6)));
+    expect(seen).toEqual([[[2, 6]], 'done', [[1, 5]], 'done']);
+  });
+
+  test('a batch that was delivered stays as it was after its members and group have ended', async () => {
+    const { router, group } = setup();
+    const kept: GroupBatch[] = [];
+    const all = group({ onBatch: (batch) => void kept.push(batch) });
+    all.add('a');
+    all.add('b');
+    router.batch(batchOf(puts(1, 5), puts(2, 6), puts(9, 7)));
+    await all.close();
+    expect(kept.map((batch) => [batch.eventCount, parts(batch)])).toEqual([
+      [
+        2,
+        [
+          [1, 5],
+          [2, 6],
+        ],
+      ],
+    ]);
+  });
+
   test('is ready when every member is created or has ended', async () => {
     const { router, group } = setup();
     const all = group();

@@ -106,6 +106,37 @@ describe('a watcher', () => {
     expect(batch.length).toBe(2);
   });
 
+  test('gets its own of a batch, not what is in it of watches that are gone', async () => {
+    const { router, watch } = setup();
+    const gone = watch();
+    const iterator = watch()[Symbol.asyncIterator]();
+    void gone.cancel();
+    router.batch(batchOf(puts(1, 4), puts(2, 5), puts(77, 6), { watch: 2, progress: 8 }, puts(2, 7, 8), puts(1, 9)));
+    const batch = (await iterator.next()).value as WatchBatch;
+    expect(revisions(batch)).toEqual([5, 7, 8]);
+    expect([batch.length, batch.revision]).toEqual([3, 8n]);
+    expect([0, 1, 2, 3, -1, -3, -4].map((index) => batch.at(index)?.modRevision)).toEqual([
+      5n,
+      7n,
+      8n,
+      undefined,
+      8n,
+      5n,
+      undefined,
+    ]);
+  });
+
+  test('keeps a batch that was delivered as it was, whatever is cancelled or closed later', async () => {
+    const { router, watch } = setup();
+    const watcher = watch();
+    const iterator = watcher[Symbol.asyncIterator]();
+    router.batch(batchOf(puts(1, 5)));
+    const batch = (await iterator.next()).value as WatchBatch;
+    void watcher.cancel();
+    expect((await watcher.ended).reason).toBe('cancelled');
+    expect(revisions(batch)).toEqual([5]);
+  });
+
   test('shows progress only where it was asked for', async () => {
     const { router, watch } = setup();
     const plain = watch()[Symbol.asyncIterator]();
