@@ -91,10 +91,15 @@ describe.each(ways)('watching with shards in %s', (_name, shards) => {
     expect((value as WatchBatch).length).toBe(100);
   });
 
-  test('progress reaches at least what was written before', async () => {
+  test('progress reaches at least what was written before; a server that tells it wrongly is not asked', async () => {
     const watcher = etcd.watch({ prefix });
     const written = await raw.put(`${prefix}a`, '1');
-    expect((await watcher.progress()) >= written).toBe(true);
+    const progress = watcher.progress();
+    // Until 3.4.25 and 3.5.8 an answer could overtake events that it covers (etcd #15220).
+    const [, minor = 0, patch = 0] = server().version.split('.').map(Number);
+    if ((minor === 4 && patch < 25) || (minor === 5 && patch < 8))
+      await expect(progress).rejects.toMatchObject({ code: 'unimplemented' });
+    else expect((await progress) >= written).toBe(true);
   });
 
   test('a group of 1,000 ranges gets each write under its label, and no other', async () => {

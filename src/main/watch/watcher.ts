@@ -77,7 +77,8 @@ export class Watcher implements AsyncIterable<WatchBatch> {
    * Asks the server how far this watch has come: every event up to that revision has arrived here, and is read or waits to
    * be read. etcd may ignore the question while it is busy; it is repeated until `timeoutMs` has passed.
    *
-   * @throws EtcdError `timeout`, `aborted`, `closed`, or the error that ended the watch.
+   * @throws EtcdError `timeout`, `aborted`, `closed`, `unimplemented` for servers before 3.4.25 and 3.5.8 (whose answers may
+   *   overtake events), or the error that ended the watch.
    */
   progress(options: ProgressOptions = {}): Promise<bigint> {
     return this.#router.progress(this.#entry, options);
