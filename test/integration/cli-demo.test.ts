@@ -40,12 +40,27 @@ describe('vigil demo with an etcd of its own', () => {
     expect(stdout).toMatch(/^ {2}1 s {2}[\d,]+ events\/s {2}put to event p50 .* main busy [\d.]+ % {2}shard 0 /m);
     expect(stdout).toMatch(/\| watches +\| 1,000 in one group/);
     expect(stdout).toMatch(/check passed: each of [\d,]+ writes was seen exactly once/);
+    expect(stdout).toContain('etcd holds each of 5,000 leases with its key');
+    expect(stdout).toMatch(/ {2}leases 5,000 held, 0 lost, [\d,]+ keepalives\/s, shortest left [\d.]+ s$/m);
     expect(stdout).not.toContain('\u001b');
     await expectNothingLeft(own);
   });
 
   it('prints JSON lines with --json, and takes its engine options', async () => {
-    const args = ['demo', '--seconds', '2', '--ranges', '20', '--shards', 'inline', '--transport', 'grpc-js', '--json'];
+    const args = [
+      'demo',
+      '--seconds',
+      '2',
+      '--leases',
+      '100',
+      '--ranges',
+      '20',
+      '--shards',
+      'inline',
+      '--transport',
+      'grpc-js',
+      '--json',
+    ];
     const { code, stdout } = await vigilRun(args, withEtcd());
     expect(code).toBe(0);
     const lines = jsonLines(stdout);
@@ -59,12 +74,13 @@ describe('vigil demo with an etcd of its own', () => {
       transport: 'grpc-js',
     });
     expect(summary).toMatchObject({ verdict: { lost: 0, doubled: 0, outOfOrder: 0 } });
+    expect(summary).toMatchObject({ leases: { held: 100, lostHere: 0, lostOnServer: 0, keysMissing: 0 } });
     expect(Number(summary?.['written'])).toBeGreaterThan(0);
     expect(summary?.['seen']).toBe(summary?.['written']);
   });
 
   it.each(['SIGINT', 'SIGTERM'] as const)('on %s still checks, prints the summary and cleans up', async (signal) => {
-    const run = new VigilProcess(['demo', '--seconds', '600'], withEtcd());
+    const run = new VigilProcess(['demo', '--seconds', '600', '--leases', '500'], withEtcd());
     const own = await ownEtcd(run);
     await run.until(' 1 s ');
     run.child.kill(signal);
@@ -76,7 +92,7 @@ describe('vigil demo with an etcd of its own', () => {
   });
 
   it('leaves no etcd and no data behind when it is killed', async () => {
-    const run = new VigilProcess(['demo', '--seconds', '600'], withEtcd());
+    const run = new VigilProcess(['demo', '--seconds', '600', '--leases', '500'], withEtcd());
     const own = await ownEtcd(run);
     run.child.kill('SIGKILL');
     await run.finished;
@@ -84,7 +100,7 @@ describe('vigil demo with an etcd of its own', () => {
   });
 
   it('ends at once on a second Ctrl-C, and leaves nothing behind', async () => {
-    const run = new VigilProcess(['demo', '--seconds', '600'], withEtcd());
+    const run = new VigilProcess(['demo', '--seconds', '600', '--leases', '500'], withEtcd());
     const own = await ownEtcd(run);
     // The etcd stands still: the check would wait for it.
     process.kill(own.pid, 'SIGSTOP');
@@ -96,7 +112,7 @@ describe('vigil demo with an etcd of its own', () => {
   });
 
   it('tells that the etcd went away, and comes to an end', async () => {
-    const run = new VigilProcess(['demo', '--seconds', '600', '--timeout', '3s'], withEtcd());
+    const run = new VigilProcess(['demo', '--seconds', '600', '--leases', '500', '--timeout', '3s'], withEtcd());
     const own = await ownEtcd(run);
     await run.until(' 1 s ');
     process.kill(own.pid, 'SIGKILL');
@@ -108,6 +124,28 @@ describe('vigil demo with an etcd of its own', () => {
     expect(stdout).toMatch(/check (passed|failed): /);
     expect(stdout).toContain('connection lost');
     await expectNothingLeft(own);
+  });
+});
+
+describe('vigil demo whose leases are taken away', () => {
+  const etcd = suiteEtcd();
+
+  it('fails its check', async () => {
+    const run = new VigilProcess(['demo', '--seconds', '600', '--leases', '50', '--endpoints', etcd().endpoint]);
+    await run.until(' 1 s ');
+    const client = await connect({ endpoints: etcd().endpoint, shards: 'inline' });
+    try {
+      for await (const leaseId of client.leases.list()) {
+        await client.leases.revoke(leaseId);
+        break;
+      }
+    } finally {
+      await client.close();
+    }
+    run.child.kill('SIGINT');
+    const { code, stdout } = await run.finished;
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/check failed: of 50 leases .* etcd does not know 1, and 1 keys are gone/);
   });
 });
 
@@ -138,9 +176,20 @@ describe('vigil demo on a given etcd', () => {
       await client.kv.put('vigil-demo/other', 'mine');
       await client.kv.put('zz', 'mine, too');
       const before = (await client.kv.range({ all: true })).kvs.map((kv) => [kv.key.string(), kv.modRevision]);
-      const { code, stdout } = await vigilRun(['demo', '--seconds', '1', '--endpoints', etcd().endpoint]);
+      const { code, stdout } = await vigilRun([
+        'demo',
+        '--seconds',
+        '1',
+        '--leases',
+        '200',
+        '--endpoints',
+        etcd().endpoint,
+      ]);
       expect(code).toBe(0);
       expect(stdout).toContain('check passed');
+      const left = [];
+      for await (const leaseId of client.leases.list()) left.push(leaseId);
+      expect(left).toEqual([]);
       const after = (await client.kv.range({ all: true })).kvs.map((kv) => [kv.key.string(), kv.modRevision]);
       expect(after).toEqual(before);
     } finally {

@@ -21,6 +21,7 @@ interface DemoFlags extends ConnectionFlags {
   readonly ranges: number;
   readonly shards?: number | 'inline';
   readonly transport: TransportKind;
+  readonly leases: number;
 }
 
 const KEYS_PER_RANGE = 4;
@@ -33,6 +34,7 @@ export function addDemo(program: Command, context: CommandContext): void {
     .description('watch many ranges of a local etcd (or of --endpoints) under load, show it live, check every write')
     .option('--seconds <n>', 'how long to write', wholeNumber(1, 86_400), 20)
     .option('--ranges <n>', 'ranges to watch', wholeNumber(1, 100_000), 1_000)
+    .option('--leases <n>', 'leases to hold, with a key each; 0 for none', wholeNumber(0, 1_000_000), 5_000)
     .option('--shards <n>', 'worker threads, or inline; default: one less than the cores, 1 to 4', shards)
     .addOption(new Option('--transport <kind>', 'of the watch streams').choices(['http2', 'grpc-js']).default('http2'));
   addConnectionFlags(command).action((flags: DemoFlags) => context.run(demo(flags)));
@@ -88,6 +90,8 @@ async function runOn(
     seconds: flags.seconds,
     shards: flags.shards ?? shardCount,
     transport: flags.transport,
+    leases: flags.leases,
+    ownsEtcd: !isForeign,
     writer: {
       kind: 'start',
       ...keys,

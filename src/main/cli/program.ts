@@ -9,6 +9,7 @@ import { addDemoWriter } from './demo-writer.js';
 import { exitCode } from './exit-code.js';
 import { describeFailure } from './failure.js';
 import { addGet } from './get.js';
+import { addLease } from './lease.js';
 import { guardOutput, note } from './output.js';
 import { addPut } from './put.js';
 import { addWatch } from './watch.js';
@@ -51,6 +52,7 @@ export function makeProgram(context: CommandContext): Command {
   addGet(program, context);
   addPut(program, context);
   addDel(program, context);
+  addLease(program, context);
   addDemoEtcd(program, context);
   addDemoWriter(program, context);
   return program;

@@ -5,7 +5,9 @@
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EtcdError, type Etcd, type GroupBatch, type WatchGroup } from '../../index.js';
-import type { DemoSummary, DemoView, Frame } from './frame.js';
+import { DemoLeases, leaseProblem } from './demo-leases.js';
+import type { DemoSummary, DemoView, Frame, LeaseVerdict } from './frame.js';
+import { milliseconds } from './figures.js';
 import { LatencyHistogram } from './latency-histogram.js';
 import { isFaultless, Ledger, NO_NUMBER } from './ledger.js';
 import { MainThreadBusy } from './main-thread-busy.js';
@@ -19,6 +21,10 @@ export interface DemoSettings {
   readonly writer: WriterStart;
   readonly shards: number | 'inline';
   readonly transport: string;
+  /** Leases to hold; 0 for none. */
+  readonly leases: number;
+  /** The etcd ends with the demo: what is left in it does not matter. */
+  readonly ownsEtcd: boolean;
 }
 
 const TICK_MS = 200;
@@ -36,6 +42,7 @@ export class DemoRun {
   readonly #secondLatency = new LatencyHistogram();
   readonly #busy = new MainThreadBusy();
   readonly #shards: ShardFigures;
+  #leases: DemoLeases | undefined;
   #problem: string | undefined;
   #etcdVersion: string | undefined;
   #lastSeen = 0;
@@ -62,6 +69,7 @@ export class DemoRun {
     });
     try {
       const createdMs = await this.#createWatches(group);
+      await this.#openLeases(signal);
       this.#view.note(`${String(keys.ranges)} ranges are watched; writing for ${String(this.#settings.seconds)} s`);
       const link = new WriterLink(this.#settings.writer, (rows) => this.#written(rows));
       try {
@@ -71,6 +79,8 @@ export class DemoRun {
         await link.close();
       }
     } finally {
+      // Where the server is away they run out by themselves.
+      await this.#leases?.close(this.#settings.ownsEtcd).catch(() => undefined);
       await group.close();
     }
   }
@@ -84,6 +94,25 @@ export class DemoRun {
     if (this.#problem !== undefined || group.size < this.#settings.keys.ranges)
       throw new EtcdError(this.#problem ?? 'a watch ended before the demo began', { code: 'unavailable' });
     return performance.now() - startMs;
+  }
+
+  async #openLeases(signal: AbortSignal): Promise<void> {
+    const { leases, keys } = this.#settings;
+    if (leases === 0) return;
+    // Outside of the watched ranges: their keys are not part of the writer's list.
+    this.#leases = await DemoLeases.open(this.#etcd, leases, `${keys.prefix}lease/`, signal);
+    this.#view.note(`${String(leases)} leases are held, granted in ${milliseconds(this.#leases.grantedMs)}`);
+  }
+
+  async #checkLeases(): Promise<LeaseVerdict | undefined> {
+    try {
+      const verdict = await this.#leases?.verify();
+      if (verdict !== undefined) this.#problem ??= leaseProblem(verdict);
+      return verdict;
+    } catch (error) {
+      this.#problem ??= `the leases could not be checked: ${error instanceof Error ? error.message : String(error)}`;
+      return undefined;
+    }
   }
 
   async #measure(group: WatchGroup, link: WriterLink, createdMs: number, signal: AbortSignal): Promise<DemoSummary> {
@@ -114,6 +143,7 @@ export class DemoRun {
     const writerEnd = await link.stop();
     await this.#drain();
     await this.#flush(group);
+    const leases = await this.#checkLeases();
     this.#view.settle();
     const verdict = this.#ledger.verdict();
     if (writerEnd.broken) this.#problem ??= `the writer failed: ${writerEnd.lastError ?? 'no reason given'}`;
@@ -139,6 +169,8 @@ export class DemoRun {
       maxMs: this.#latency.maxMs,
       mainBusy: busyShares.reduce((sum, share) => sum + share, 0) / busyShares.length,
       shardBusy: this.#shards.averages(),
+      leases,
+      leasesGrantedMs: this.#leases?.grantedMs,
     };
   }
 
@@ -179,6 +211,7 @@ export class DemoRun {
     const mainBusy = this.#busy.take();
     const [p50Ms, p99Ms] = [this.#secondLatency.percentileMs(0.5), this.#secondLatency.percentileMs(0.99)];
     this.#secondLatency.clear();
+    const shards = await this.#shards.take();
     return {
       elapsedSeconds,
       totalSeconds: this.#settings.seconds,
@@ -188,7 +221,8 @@ export class DemoRun {
       p50Ms,
       p99Ms,
       mainBusy,
-      shards: await this.#shards.take(),
+      shards,
+      leases: this.#leases?.frame(this.#shards.keepAlives),
     };
   }
 

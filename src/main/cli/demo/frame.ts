@@ -10,6 +10,27 @@ export interface ShardFrame {
   readonly busy: number | undefined;
 }
 
+/** Of the leases held; figures of the last second. */
+export interface LeaseFrame {
+  readonly held: number;
+  readonly lost: number;
+  readonly keepAlivesPerSecond: number;
+  /** Of the one that runs out first; undefined when none is held. */
+  readonly shortestRemainingMs: number | undefined;
+}
+
+/** What became of the leases, in etcd's words and in ours. */
+export interface LeaseVerdict {
+  readonly held: number;
+  /** Ended without our doing. */
+  readonly lostHere: number;
+  /** Not in etcd's list of leases. */
+  readonly lostOnServer: number;
+  readonly keysMissing: number;
+  /** Why the first one ended. */
+  readonly firstEnd: string | undefined;
+}
+
 /** Figures of the last second, and totals. */
 export interface Frame {
   readonly elapsedSeconds: number;
@@ -22,6 +43,8 @@ export interface Frame {
   /** Share of one core, 0 to 1. */
   readonly mainBusy: number;
   readonly shards: readonly ShardFrame[];
+  /** Undefined where none are held. */
+  readonly leases: LeaseFrame | undefined;
 }
 
 export interface DemoSummary {
@@ -44,6 +67,8 @@ export interface DemoSummary {
   readonly maxMs: number;
   readonly mainBusy: number;
   readonly shardBusy: readonly (number | undefined)[];
+  readonly leases: LeaseVerdict | undefined;
+  readonly leasesGrantedMs: number | undefined;
 }
 
 export interface DemoView {

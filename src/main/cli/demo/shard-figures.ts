@@ -6,6 +6,7 @@ import type { ShardFrame } from './frame.js';
 interface Reading {
   readonly epoch: number;
   readonly events: number;
+  readonly keepAlives: number;
   readonly busyMs: number;
   readonly atMs: number;
 }
@@ -16,6 +17,8 @@ export class ShardFigures {
   /** Sums of shares and how many, by shard. */
   readonly #busy = new Map<number, { sum: number; count: number }>();
 
+  #keepAlives = 0;
+
   constructor(etcd: Etcd) {
     this.#etcd = etcd;
   }
@@ -23,6 +26,11 @@ export class ShardFigures {
   async take(): Promise<ShardFrame[]> {
     const { shards } = await this.#etcd.stats();
     return shards.map((summary) => this.#frameOf(summary));
+  }
+
+  /** Renewals answered since the first reading, as of the last one. */
+  get keepAlives(): number {
+    return this.#keepAlives;
   }
 
   /** The mean busy share of each shard over all readings; undefined where there was none. */
@@ -36,11 +44,18 @@ export class ShardFigures {
   #frameOf({ shard, state, epoch, watchers, stats }: ShardSummary): ShardFrame {
     const frame = { shard, state, watches: watchers, eventsPerSecond: 0, busy: undefined };
     if (stats === undefined) return frame;
-    const now: Reading = { epoch, events: stats.events, busyMs: stats.busyMs, atMs: performance.now() };
+    const now: Reading = {
+      epoch,
+      events: stats.events,
+      keepAlives: stats.keepAlives,
+      busyMs: stats.busyMs,
+      atMs: performance.now(),
+    };
     const last = this.#last.get(shard);
     this.#last.set(shard, now);
     // A replaced shard counts from zero.
     if (last === undefined || last.epoch !== epoch) return frame;
+    this.#keepAlives += now.keepAlives - last.keepAlives;
     const elapsedMs = Math.max(1, now.atMs - last.atMs);
     const busy = Math.max(0, now.busyMs - last.busyMs) / elapsedMs;
     const total = this.#busy.get(shard) ?? { sum: 0, count: 0 };

@@ -13,7 +13,8 @@ export function summaryTable(summary: DemoSummary): string {
 
 /** One sentence. */
 export function verdictLine(summary: DemoSummary): string {
-  if (summary.passed) return `check passed: each of ${count(summary.written)} writes was seen exactly once, in order`;
+  if (summary.passed)
+    return `check passed: each of ${count(summary.written)} writes was seen exactly once, in order${leasesWord(summary)}`;
   if (summary.problem !== undefined) return `check failed: ${summary.problem}`;
   const { lost, doubled, outOfOrder, wrongContent, unexpected } = summary.verdict;
   const faults = [
@@ -27,10 +28,19 @@ export function verdictLine(summary: DemoSummary): string {
   return `check failed: ${told.length > 0 ? told.join(', ') : 'nothing was written'}`;
 }
 
+function leasesWord({ leases }: DemoSummary): string {
+  return leases === undefined ? '' : `, and etcd holds each of ${count(leases.held)} leases with its key`;
+}
+
 function rowsOf(summary: DemoSummary): (readonly [string, string])[] {
   const { verdict } = summary;
   const version = summary.etcdVersion === undefined ? 'etcd' : `etcd ${summary.etcdVersion}`;
-  const shards = summary.shards === 'inline' ? 'inline' : `${String(summary.shards)} worker threads`;
+  const shards =
+    summary.shards === 'inline'
+      ? 'inline'
+      : summary.shards === 1
+        ? '1 worker thread'
+        : `${String(summary.shards)} worker threads`;
   const cut = summary.interrupted ? ' (interrupted)' : '';
   const rows: (readonly [string, string])[] = [
     ['ran', `${summary.seconds.toFixed(1)} s${cut} on ${version}`],
@@ -48,6 +58,11 @@ function rowsOf(summary: DemoSummary): (readonly [string, string])[] {
     ['out of order', count(verdict.outOfOrder)],
     ['wrong or unknown', count(verdict.wrongContent + verdict.unexpected)],
   ];
+  if (summary.leases !== undefined) {
+    const { held, lostHere, lostOnServer } = summary.leases;
+    rows.push(['leases', `${count(held)} with a key each, granted in ${milliseconds(summary.leasesGrantedMs)}`]);
+    rows.push(['leases lost', count(Math.max(lostHere, lostOnServer))]);
+  }
   if (summary.writeFailures > 0) {
     rows.push(['writes that failed', count(summary.writeFailures)]);
     rows.push(['  of them applied', count(verdict.appliedUnanswered)]);

@@ -2,6 +2,7 @@
 import cliProgress, { type MultiBar, type SingleBar } from 'cli-progress';
 import { count, milliseconds, percent } from './figures.js';
 import type { DemoSummary, DemoView, Frame } from './frame.js';
+import { leasesText } from './views.js';
 import { summaryTable, verdictLine } from './summary-table.js';
 
 const BAR_WIDTH = 24;
@@ -13,7 +14,7 @@ export class TerminalView implements DemoView {
   readonly #totalSeconds: number;
   #bars: MultiBar | undefined;
   #time: SingleBar | undefined;
-  #lines: SingleBar[] = [];
+  #lines: (SingleBar | undefined)[] = [];
   /** The cursor comes back however the process ends. */
   readonly #onExit = (): void => this.settle();
 
@@ -35,8 +36,9 @@ export class TerminalView implements DemoView {
   }
 
   frame(frame: Frame): void {
-    this.#open(frame.shards.length);
-    const [events, latency, main, ...shards] = this.#lines;
+    this.#open(frame.shards.length, frame.leases !== undefined);
+    const [events, latency, leases, main, ...shards] = this.#lines;
+    if (frame.leases !== undefined) leases?.update(0, { text: leasesText(frame.leases) });
     events?.update(0, {
       text: `${count(frame.eventsPerSecond)} a second, ${count(frame.seen)} seen of ${count(frame.written)} written`,
     });
@@ -64,7 +66,7 @@ export class TerminalView implements DemoView {
     this.#stream.write(`${summaryTable(summary)}\n${this.#hasColor ? `${color}${line}\u001b[0m` : line}\n`);
   }
 
-  #open(shards: number): void {
+  #open(shards: number, hasLeases: boolean): void {
     if (this.#bars !== undefined) return;
     const bars = new cliProgress.MultiBar({
       stream: this.#stream,
@@ -85,6 +87,7 @@ export class TerminalView implements DemoView {
     this.#lines = [
       bar('events', 1, line),
       bar('latency', 1, line),
+      hasLeases ? bar('leases', 1, line) : undefined,
       bar('main', 100),
       ...Array.from({ length: shards }, (_, shard) => bar(`shard ${String(shard)}`, 100)),
     ];

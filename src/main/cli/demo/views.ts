@@ -1,7 +1,7 @@
 /** The demo without a terminal: plain lines once a second, or JSON lines. */
 import { note, print } from '../output.js';
 import { count, milliseconds, percent } from './figures.js';
-import type { DemoSummary, DemoView, Frame } from './frame.js';
+import type { DemoSummary, DemoView, Frame, LeaseFrame } from './frame.js';
 import { summaryTable, verdictLine } from './summary-table.js';
 
 export class PlainView implements DemoView {
@@ -21,6 +21,7 @@ export class PlainView implements DemoView {
       `put to event p50 ${milliseconds(frame.p50Ms)} p99 ${milliseconds(frame.p99Ms)}`,
       `main busy ${percent(frame.mainBusy)}`,
       ...shards.map((shard) => `shard ${String(shard.shard)} ${shardText(shard)}`),
+      ...(frame.leases === undefined ? [] : [`leases ${leasesText(frame.leases)}`]),
     ];
     void print(`${parts.join('  ')}\n`);
   }
@@ -54,6 +55,12 @@ export class JsonView implements DemoView {
   summary(summary: DemoSummary): void {
     void print(`${JSON.stringify({ type: 'summary', ...summary })}\n`);
   }
+}
+
+/** The leases' figures in one line. */
+export function leasesText({ held, lost, keepAlivesPerSecond, shortestRemainingMs }: LeaseFrame): string {
+  const left = shortestRemainingMs === undefined ? '-' : `${(shortestRemainingMs / 1_000).toFixed(1)} s`;
+  return `${count(held)} held, ${count(lost)} lost, ${count(keepAlivesPerSecond)} keepalives/s, shortest left ${left}`;
 }
 
 /** A shard's figures in one line. */

@@ -99,6 +99,8 @@ describe("the demo's verdict", () => {
     maxMs: 1,
     mainBusy: 0,
     shardBusy: [],
+    leases: undefined,
+    leasesGrantedMs: undefined,
   };
 
   it('names each kind of fault', () => {

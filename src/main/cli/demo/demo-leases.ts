@@ -1,0 +1,94 @@
+/** The leases that the demo holds beside its watches: each with a key on it, and at the end etcd's own word for them. */
+import { performance } from 'node:perf_hooks';
+import { put, type Etcd, type LeaseCollection, type LeaseEnd } from '../../index.js';
+import type { LeaseFrame, LeaseVerdict } from './frame.js';
+
+const TTL_SECONDS = 15;
+/** etcd takes at most 128 by default. */
+const KEYS_PER_TXN = 100;
+const REVOKE_TIMEOUT_MS = 30_000;
+
+export class DemoLeases {
+  readonly grantedMs: number;
+  readonly #etcd: Etcd;
+  readonly #leases: LeaseCollection;
+  readonly #prefix: string;
+  #lost = 0;
+  #firstEnd: LeaseEnd | undefined;
+  #keepAlives = 0;
+  #atMs = performance.now();
+
+  private constructor(etcd: Etcd, leases: LeaseCollection, prefix: string, grantedMs: number) {
+    this.#etcd = etcd;
+    this.#leases = leases;
+    this.#prefix = prefix;
+    this.grantedMs = grantedMs;
+    leases.onEnded((end) => {
+      if (end.reason === 'revoked' || end.reason === 'released') return;
+      this.#lost += 1;
+      this.#firstEnd ??= end;
+    });
+  }
+
+  /** Grants them and puts a key on each. */
+  static async open(etcd: Etcd, count: number, prefix: string, signal: AbortSignal): Promise<DemoLeases> {
+    const startMs = performance.now();
+    const granted = await etcd.leases.grantMany(count, { ttlSeconds: TTL_SECONDS, signal });
+    const leases = new DemoLeases(etcd, granted, prefix, performance.now() - startMs);
+    for (let from = 0; from < count && !signal.aborted; from += KEYS_PER_TXN) {
+      const indexes = Array.from({ length: Math.min(KEYS_PER_TXN, count - from) }, (_, place) => from + place);
+      const puts = indexes.map((index) =>
+        put(`${prefix}${String(index)}`, 'held', { lease: granted.leaseIdAt(index) }),
+      );
+      await etcd.kv
+        .txn()
+        .then(...puts)
+        .commit();
+    }
+    return leases;
+  }
+
+  /** @param keepAlives answered renewals of all shards so far. */
+  frame(keepAlives: number): LeaseFrame {
+    const now = performance.now();
+    const perSecond = (Math.max(0, keepAlives - this.#keepAlives) / Math.max(1, now - this.#atMs)) * 1_000;
+    this.#keepAlives = keepAlives;
+    this.#atMs = now;
+    return {
+      held: this.#leases.size,
+      lost: this.#lost,
+      keepAlivesPerSecond: perSecond,
+      shortestRemainingMs: this.#leases.shortestRemainingMs,
+    };
+  }
+
+  /** Asks etcd which of them live, and how many of their keys stand. */
+  async verify(): Promise<LeaseVerdict> {
+    const missing = new Set<bigint>();
+    for (let index = 0; index < this.#leases.size; index += 1) missing.add(this.#leases.leaseIdAt(index));
+    for await (const leaseId of this.#etcd.leases.list()) missing.delete(leaseId);
+    const keys = Number(await this.#etcd.kv.count({ prefix: this.#prefix }));
+    const { size, aliveCount } = this.#leases;
+    return {
+      held: size,
+      lostHere: size - aliveCount,
+      lostOnServer: missing.size,
+      keysMissing: size - keys,
+      firstEnd: this.#firstEnd?.reason,
+    };
+  }
+
+  /** @param atOnce the server ends anyway: nothing is revoked. */
+  async close(atOnce: boolean): Promise<void> {
+    if (atOnce) this.#leases.release();
+    else await this.#leases.revoke({ timeoutMs: REVOKE_TIMEOUT_MS });
+  }
+}
+
+/** What is wrong with the leases, in words; undefined when nothing is. */
+export function leaseProblem(verdict: LeaseVerdict): string | undefined {
+  const { held, lostHere, lostOnServer, keysMissing, firstEnd } = verdict;
+  if (lostHere + lostOnServer + keysMissing === 0) return undefined;
+  const why = firstEnd === undefined ? '' : ` (the first: ${firstEnd})`;
+  return `of ${String(held)} leases ${String(lostHere)} ended here${why}, etcd does not know ${String(lostOnServer)}, and ${String(keysMissing)} keys are gone`;
+}

@@ -1,0 +1,12 @@
+/** Leases as the `vigil lease` commands print them. Pure. */
+import type { JsonObject } from '../json-shape.js';
+
+/** Decimal, and in etcdctl's form. */
+export function leaseIdJson(leaseId: bigint): JsonObject {
+  return { leaseId: String(leaseId), leaseIdHex: BigInt.asUintN(64, leaseId).toString(16) };
+}
+
+/** A whole line, as JSON or as text. */
+export function leaseLine(isJson: boolean | undefined, leaseId: bigint, fields: JsonObject, text: string): string {
+  return isJson === true ? `${JSON.stringify({ ...leaseIdJson(leaseId), ...fields })}\n` : `${text}\n`;
+}
