@@ -83,6 +83,7 @@ async function runOn(
   const etcd = await connect({ ...options, shards: flags.shards, transport: flags.transport, signal });
   // Nobody else's keys begin so.
   const prefix = `vigil-demo/${randomBytes(8).toString('hex')}/`;
+  if (isForeign) view.note(`keys are written below ${prefix}, and deleted at the end`);
   const keys = { prefix, ranges: flags.ranges, keysPerRange: KEYS_PER_RANGE };
   const { length: shardCount } = (await etcd.stats()).shards;
   const settings: DemoSettings = {
