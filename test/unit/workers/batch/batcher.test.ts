@@ -1,0 +1,164 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { ShardLimits, ShardReport } from '../../../../src/wire/contract.js';
+import { openBatch } from '../../../../src/wire/event-batch.js';
+import { Batcher } from '../../../../src/workers/batch/batcher.js';
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+const LIMITS: ShardLimits = {
+  creditBytes: 1_000_000,
+  maxRevisionBytes: 1 << 20,
+  flushBytes: 10_000,
+  flushEvents: 50,
+  flushIntervalMs: 5,
+};
+
+class Rig {
+  now = 0;
+  readonly posted: ShardReport[] = [];
+  readonly turns: string[] = [];
+  readonly batcher: Batcher;
+
+  constructor(limits: Partial<ShardLimits> = {}) {
+    this.batcher = new Batcher({
+      limits: { ...LIMITS, ...limits },
+      now: () => this.now,
+      post: (report) => void this.posted.push(report),
+      onStall: () => void this.turns.push('stall'),
+      onResume: () => void this.turns.push('resume'),
+    });
+  }
+
+  /** Appends events as a decoder would. */
+  append(count = 1, bytes = 10): void {
+    const { writer } = this.batcher;
+    for (let index = 0; index < count; index += 1) {
+      writer.columns.modRevision[writer.eventCount] = 1;
+      writer.addRegion(new Uint8Array(bytes), 0, bytes);
+      writer.keepEvent();
+    }
+    writer.endSegment(1, 1, 0);
+    this.batcher.appended();
+  }
+
+  advance(ms: number): void {
+    this.now += ms;
+    vi.advanceTimersByTime(ms);
+  }
+
+  kinds(): string[] {
+    return this.posted.map(({ kind }) => kind);
+  }
+
+  batchEvents(): number[] {
+    return this.posted.flatMap((report) => (report.kind === 'batch' ? [openBatch(report.bytes).eventCount] : []));
+  }
+
+  batchBytes(): number {
+    return this.posted.reduce((sum, report) => sum + (report.kind === 'batch' ? report.bytes.length : 0), 0);
+  }
+}
+
+describe('Batcher', () => {
+  it('sends at the end of the turn when it was idle: what came together leaves together', () => {
+    const rig = new Rig();
+    rig.append();
+    rig.append();
+    expect(rig.kinds()).toEqual([]);
+    rig.advance(0);
+    expect(rig.batchEvents()).toEqual([2]);
+  });
+
+  it('waits for the interval when it has just sent something', () => {
+    const rig = new Rig();
+    rig.append();
+    rig.advance(0);
+    rig.append();
+    rig.advance(4);
+    expect(rig.batchEvents()).toEqual([1]);
+    rig.append();
+    rig.advance(1);
+    expect(rig.batchEvents()).toEqual([1, 2]);
+  });
+
+  it('sends at once what has enough events or bytes', () => {
+    const rig = new Rig();
+    rig.append(50);
+    expect(rig.batchEvents()).toEqual([50]);
+    rig.append(2, 5000);
+    expect(rig.batchEvents()).toEqual([50, 2]);
+    rig.advance(10);
+    expect(rig.batchEvents()).toEqual([50, 2]);
+  });
+
+  it('stalls when the credit is spent, sends nothing until there is some again, and then all of it', () => {
+    const rig = new Rig({ creditBytes: 1000 });
+    rig.append(10, 100);
+    rig.advance(0);
+    expect(rig.turns).toEqual(['stall']);
+    rig.append(3);
+    rig.batcher.created(7, 1);
+    rig.advance(100);
+    expect(rig.kinds()).toEqual(['batch']);
+    rig.batcher.credit(1);
+    expect(rig.turns).toEqual(['stall']);
+    rig.batcher.credit(rig.batchBytes());
+    expect(rig.turns).toEqual(['stall', 'resume']);
+    expect(rig.kinds()).toEqual(['batch', 'watch-created', 'batch']);
+    expect(rig.batcher.totals.uncredited).toBeLessThan(1000);
+  });
+
+  it('stays stalled when what had waited spends the credit again', () => {
+    const rig = new Rig({ creditBytes: 1000 });
+    rig.append(10, 100);
+    rig.advance(0);
+    rig.append(10, 100);
+    rig.batcher.credit(rig.batchBytes());
+    expect(rig.turns.filter((turn) => turn === 'resume')).toEqual([]);
+    expect(rig.batcher.stalled).toBe(true);
+    rig.batcher.credit(1_000_000);
+    expect(rig.turns.at(-1)).toBe('resume');
+  });
+
+  it('stalls also when the credit is spent by what had to be sent in order', () => {
+    const rig = new Rig({ creditBytes: 1000 });
+    rig.append(10, 100);
+    rig.batcher.postInOrder({ kind: 'watch-ended', watch: 1, error: undefined });
+    expect(rig.kinds()).toEqual(['batch', 'watch-ended']);
+    expect(rig.turns).toEqual(['stall']);
+  });
+
+  it('tells of creations before the batch with their events, and of ends after it, stalled or not', () => {
+    for (const creditBytes of [1_000_000, 10]) {
+      const rig = new Rig({ creditBytes });
+      rig.append();
+      rig.advance(0);
+      rig.batcher.created(3, 9);
+      rig.append();
+      rig.batcher.postInOrder({ kind: 'watch-ended', watch: 3, error: undefined });
+      expect(rig.kinds()).toEqual(['batch', 'watch-created', 'batch', 'watch-ended']);
+      expect(rig.posted[1]).toEqual({ kind: 'watch-created', watches: [3], startRevisions: [9] });
+    }
+  });
+
+  it('sends what is left when it closes, and starts no timer afterwards', () => {
+    const rig = new Rig();
+    rig.append();
+    rig.batcher.close();
+    expect(rig.batchEvents()).toEqual([1]);
+    rig.append();
+    rig.batcher.created(1, 1);
+    expect(vi.getTimerCount()).toBe(0);
+    rig.advance(100);
+    expect(rig.kinds()).toEqual(['batch']);
+  });
+
+  it('counts what it has sent', () => {
+    const rig = new Rig();
+    rig.append(50);
+    rig.append(50);
+    const bytes = rig.batchBytes();
+    expect(rig.batcher.totals).toEqual({ events: 100, batches: 2, bytes, uncredited: bytes });
+  });
+});
