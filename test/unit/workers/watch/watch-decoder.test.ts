@@ -13,10 +13,8 @@ import { longFromBigint } from '../../../../src/wire/int64.js';
 import { writeFields } from '../../../support/raw-protobuf.js';
 import { Rng, seeds } from '../../../support/rng.js';
 
-type Long = ReturnType<typeof longFromBigint>;
-
 // protobufjs reads the two halves only; its types ask for the whole class of the package `long`.
-const long = (value: bigint | number): never => longFromBigint(BigInt(value)) as Long as never;
+const long = (value: bigint | number): never => longFromBigint(BigInt(value)) as never;
 
 interface TestEvent {
   readonly type: 'put' | 'delete';
@@ -80,12 +78,15 @@ function encode(response: TestResponse): Uint8Array {
         version: long(event.revisions[2]),
         lease: long(event.lease),
       },
-      prevKv: event.prev && {
-        key: Buffer.from(event.key),
-        value: Buffer.from(event.prev.value),
-        modRevision: long(event.prev.mod),
-        lease: long(event.prev.lease),
-      },
+      prevKv:
+        event.prev === undefined
+          ? null
+          : {
+              key: Buffer.from(event.key),
+              value: Buffer.from(event.prev.value),
+              modRevision: long(event.prev.mod),
+              lease: long(event.prev.lease),
+            },
     }),
   );
   const { watchId, revision, compactRevision, ...flags } = response;
