@@ -183,7 +183,7 @@ function leaseBenches(quick: boolean): readonly LeaseBench[] {
       kind: 'lease',
       name: `lease-${String(leases)}`,
       title: `${count(leases)} leases of ${String(ttlSeconds)} s kept for ${String(windowSeconds)} s`,
-      clients: ['etcd3', 'raw-grpc'],
+      clients: ['etcd3', 'raw-grpc', 'vigil'],
       metrics: [
         'granted',
         'grantMs',
@@ -195,10 +195,23 @@ function leaseBenches(quick: boolean): readonly LeaseBench[] {
         'rssMiB',
       ],
       ratios: ['grantMs', 'cpuUsPerKeepAlive'],
-      limits: [],
+      limits: leaseLimits(leases),
       leases,
       ttlSeconds,
       windowSeconds,
     };
   });
+}
+
+function leaseLimits(leases: number): readonly Limit[] {
+  const clients = ['vigil'] as const;
+  const limits: Limit[] = [{ kind: 'value', metric: 'lost', clients, most: 0 }];
+  if (leases === 10_000) limits.push({ kind: 'ratio', metric: 'cpuUsPerKeepAlive', clients, most: 0.2 });
+  if (leases === 50_000) {
+    limits.push(
+      { kind: 'value', metric: 'mainPercent', clients, most: 1 },
+      { kind: 'value', metric: 'rssMiB', clients, most: 160_000_000 / 1024 / 1024 },
+    );
+  }
+  return limits;
 }

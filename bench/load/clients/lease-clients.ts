@@ -11,5 +11,9 @@ export async function loadLeaseClient(name: ClientName): Promise<LeaseClient> {
     const { RawLeaseClient } = await import('./raw-lease.js');
     return new RawLeaseClient();
   }
+  if (name === 'vigil') {
+    const { VigilLeaseClient } = await import('./vigil-lease.js');
+    return new VigilLeaseClient();
+  }
   throw new Error(`no lease client ${name}`);
 }
