@@ -69,7 +69,7 @@ async function startEtcd(flags: DemoFlags, view: DemoView, signal: AbortSignal):
     throw usageError('--cacert, --cert, --key and --server-name are for --endpoints');
   const binary = findEtcd(process.env);
   const own = await KeptEtcd.start(binary, signal);
-  view.note(`started ${binary} (pid ${String(own.pid)}) at ${own.endpoint}, data in memory or a temporary folder`);
+  view.note(`started ${binary} (pid ${String(own.pid)}) at ${own.endpoint}`);
   return own;
 }
 

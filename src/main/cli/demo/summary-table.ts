@@ -11,7 +11,7 @@ export function summaryTable(summary: DemoSummary): string {
   return [edge, ...lines, edge].join('\n');
 }
 
-/** One sentence. */
+/** One sentence, in lines that fit a terminal. */
 export function verdictLine(summary: DemoSummary): string {
   if (summary.passed)
     return `check passed: each of ${count(summary.written)} writes was seen exactly once, in order${leasesWord(summary)}`;
@@ -29,7 +29,7 @@ export function verdictLine(summary: DemoSummary): string {
 }
 
 function leasesWord({ leases }: DemoSummary): string {
-  return leases === undefined ? '' : `, and etcd holds each of ${count(leases.held)} leases with its key`;
+  return leases === undefined ? '' : `,\nand etcd holds each of ${count(leases.held)} leases with its key`;
 }
 
 function rowsOf(summary: DemoSummary): (readonly [string, string])[] {
