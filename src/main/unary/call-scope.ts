@@ -3,6 +3,7 @@
  * known of the request's fate. Main thread. Knows nothing of endpoints or gRPC.
  */
 import { EtcdError, type EtcdErrorInit, type Outcome } from '../../wire/errors.js';
+import { linkAbort } from '../abort-link.js';
 
 /** The longest time limit that a timer can keep. */
 export const MAX_TIMEOUT_MS = 2_147_483_647;
@@ -30,20 +31,27 @@ export class CallScope {
   readonly #timer: NodeJS.Timeout;
   readonly #signal: AbortSignal | undefined;
   readonly #open: Set<CallScope>;
-  readonly #onAbort = (): void => this.end('aborted');
+  readonly #unlinkSignal: () => void;
+  readonly #readOnly: boolean;
   #ending: Ending | undefined;
   #listener: (() => void) | undefined;
 
   /** @param open the calls of the client; the scope is in it until {@link dispose}. */
-  constructor(options: CallOptions, defaultTimeoutMs: number, open: Set<CallScope>) {
+  constructor(
+    options: CallOptions & { readonly readOnly?: boolean | undefined },
+    defaultTimeoutMs: number,
+    open: Set<CallScope>,
+  ) {
     this.timeoutMs = checkedTimeoutMs(options.timeoutMs) ?? defaultTimeoutMs;
     this.#signal = checkedSignal(options.signal);
     this.deadlineMs = performance.now() + this.timeoutMs;
     this.#open = open;
     open.add(this);
     this.#timer = setTimeout(() => this.end('timeout'), this.timeoutMs);
-    if (this.#signal?.aborted === true) this.#ending = 'aborted';
-    else this.#signal?.addEventListener('abort', this.#onAbort, { once: true });
+    this.#readOnly = options.readOnly === true;
+    const isAborted = this.#signal?.aborted === true;
+    if (isAborted) this.#ending = 'aborted';
+    this.#unlinkSignal = linkAbort(isAborted ? undefined : this.#signal, () => this.end('aborted'));
   }
 
   get remainingMs(): number {
@@ -106,7 +114,7 @@ export class CallScope {
   /** To be called once, when the call is over. */
   dispose(): void {
     clearTimeout(this.#timer);
-    this.#signal?.removeEventListener('abort', this.#onAbort);
+    this.#unlinkSignal();
     this.#open.delete(this);
   }
 
@@ -133,7 +141,7 @@ export class CallScope {
     const limit = `${String(this.timeoutMs)} ms (option timeoutMs)`;
     const failure = this.lastFailure;
     const init = { outcome: this.outcome, cause: failure };
-    const retryable = this.outcome !== 'unknown';
+    const retryable = this.#readOnly || this.outcome !== 'unknown';
     if (this.waitingFor !== undefined || failure === undefined) {
       const who = this.waitingFor ?? 'no member';
       const what = this.waitingFor === undefined ? 'could be reached' : 'gave no answer';
