@@ -79,6 +79,18 @@ describe('a network that breaks', () => {
     expect(timeouts).toBeLessThanOrEqual(1);
   });
 
+  it('a connection that went silent is given up, so that calls work again when the network does', async () => {
+    const { kv } = open(proxy.endpoint);
+    await kv.get('warm');
+    proxy.swallow();
+    const begin = performance.now();
+    while (performance.now() - begin < 2_500) {
+      expect(await failureOf(kv.get('swallowed', { timeoutMs: 400 }))).toMatchObject({ retryable: true });
+    }
+    await proxy.restore(); // for new connections; the old one has lost bytes
+    expect((await kv.put('after', '1', { timeoutMs: 10_000 })).header.revision).toBeGreaterThan(0n);
+  });
+
   it('a held network ends calls at their limit, and later calls work', async () => {
     const { kv } = open(proxy.endpoint);
     await kv.get('warm');

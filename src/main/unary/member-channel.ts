@@ -8,26 +8,57 @@ import {
   Client,
   connectivityState,
   credentials,
+  Metadata,
+  status,
   type ChannelCredentials,
   type ChannelOptions,
   type VerifyOptions,
 } from '@grpc/grpc-js';
 import type { ConnectionSettings, Endpoint, TlsMaterial } from '../../wire/connection-settings.js';
 import { EtcdError } from '../../wire/errors.js';
+import { MemberLife } from './member-life.js';
 
 /** grpc-js's own reconnecting, also while no call waits. */
 const RECONNECT_INITIAL_MS = 100;
 const RECONNECT_MAX_MS = 2_000;
 
+/** Asked to see whether a member answers: one key that nobody has, from what the member itself holds; needs no quorum. */
+const QUESTION_PATH = '/etcdserverpb.KV/Range';
+/** A RangeRequest: key `\0`, serializable, count_only. */
+const QUESTION: Buffer = Buffer.from([0x0a, 0x01, 0x00, 0x38, 0x01, 0x48, 0x01]);
+
 export class MemberChannel {
   readonly endpoint: Endpoint;
   readonly #settings: ConnectionSettings;
   #client: Client | undefined;
+  #life: MemberLife;
+  /** When the attempt began that has not come to anything yet. */
+  #connectingSinceMs: number | undefined;
   #isClosed = false;
 
   constructor(endpoint: Endpoint, settings: ConnectionSettings) {
     this.endpoint = endpoint;
     this.#settings = settings;
+    this.#life = this.#newLife();
+  }
+
+  /** Whether the connection of this moment answers. */
+  get life(): MemberLife {
+    return this.#life;
+  }
+
+  /**
+   * Gives a connection up that has gone silent: the next call connects anew. Calls that still wait on it keep their time
+   * limits.
+   *
+   * @param life the one found silent; nothing happens where it has been given up already.
+   */
+  renew(life: MemberLife): void {
+    if (life !== this.#life || this.#isClosed) return;
+    this.#client?.close();
+    this.#client = undefined;
+    this.#connectingSinceMs = undefined;
+    this.#life = this.#newLife();
   }
 
   /** The client, connecting from now on. Throws `invalid-argument` for TLS material that cannot be read. */
@@ -48,15 +79,27 @@ export class MemberChannel {
 
   /** Where the connection is; starts connecting where it is not. */
   connect(): 'ready' | 'failing' | 'connecting' {
-    switch (this.client.getChannel().getConnectivityState(true)) {
+    const state = this.client.getChannel().getConnectivityState(true);
+    switch (state) {
       case connectivityState.READY:
-        return 'ready';
       case connectivityState.TRANSIENT_FAILURE:
       case connectivityState.SHUTDOWN:
-        return 'failing';
+        this.#connectingSinceMs = undefined;
+        return state === connectivityState.READY ? 'ready' : 'failing';
       default:
+        this.#againWhenLate();
         return 'connecting';
     }
+  }
+
+  /** grpc-js gives an attempt 20 s and more: one that takes longer than allowed is ended, and the next begins. */
+  #againWhenLate(): void {
+    const now = performance.now();
+    this.#connectingSinceMs ??= now;
+    if (now - this.#connectingSinceMs < this.#settings.connectTimeoutMs) return;
+    this.renew(this.#life);
+    this.#connectingSinceMs = now;
+    this.client.getChannel().getConnectivityState(true);
   }
 
   /** Calls once when the connection's state has changed from what it is now, or after so long. */
@@ -69,6 +112,29 @@ export class MemberChannel {
   close(): void {
     this.#isClosed = true;
     this.#client?.close();
+  }
+
+  #newLife(): MemberLife {
+    return new MemberLife(
+      (timeoutMs) => this.#question(timeoutMs),
+      () => performance.now(),
+    );
+  }
+
+  /** Every answer is a sign of life, a refusal as well. */
+  #question(timeoutMs: number): Promise<boolean> {
+    return new Promise((resolve) => {
+      const client = this.#client;
+      if (client === undefined) {
+        resolve(false);
+        return;
+      }
+      const same = (bytes: Buffer): Buffer => bytes;
+      const deadline = Date.now() + timeoutMs;
+      client.makeUnaryRequest(QUESTION_PATH, same, same, QUESTION, new Metadata(), { deadline }, (error) =>
+        resolve(error?.code !== status.DEADLINE_EXCEEDED),
+      );
+    });
   }
 }
 
@@ -106,20 +172,23 @@ function options(endpoint: Endpoint, settings: ConnectionSettings): ChannelOptio
  */
 function tlsNames(endpoint: Endpoint, tls: TlsMaterial | undefined): ChannelOptions {
   if (!endpoint.tls) return {};
-  if (tls?.serverName !== undefined) {
+  if (tls?.serverName !== undefined && isIP(tls.serverName) === 0) {
     return { 'grpc.ssl_target_name_override': tls.serverName, 'grpc.default_authority': tls.serverName };
   }
-  return isAddress(endpoint) ? { 'grpc.ssl_target_name_override': 'etcd' } : {};
+  return checkedAddress(endpoint, tls) === undefined ? {} : { 'grpc.ssl_target_name_override': 'etcd' };
 }
 
 function verification(endpoint: Endpoint, tls: TlsMaterial | undefined): VerifyOptions {
   if (tls?.insecureSkipVerify === true) return { rejectUnauthorized: false, checkServerIdentity: () => undefined };
-  if (tls?.serverName !== undefined || !isAddress(endpoint)) return {};
-  return { checkServerIdentity: (_name, certificate) => checkServerIdentity(endpoint.host, certificate) };
+  const address = checkedAddress(endpoint, tls);
+  if (address === undefined) return {};
+  return { checkServerIdentity: (_name, certificate) => checkServerIdentity(address, certificate) };
 }
 
-function isAddress(endpoint: Endpoint): endpoint is Extract<Endpoint, { kind: 'tcp' }> {
-  return endpoint.kind === 'tcp' && isIP(endpoint.host) !== 0;
+/** The IP address that the certificate is checked against; undefined where it is a name. */
+function checkedAddress(endpoint: Endpoint, tls: TlsMaterial | undefined): string | undefined {
+  const host = tls?.serverName ?? (endpoint.kind === 'tcp' ? endpoint.host : 'localhost');
+  return isIP(host) === 0 ? undefined : host;
 }
 
 function channelCredentials(endpoint: Endpoint, tls: TlsMaterial | undefined): ChannelCredentials {

@@ -6,6 +6,7 @@ import { Metadata, type ServiceError } from '@grpc/grpc-js';
 import { EtcdError, type EtcdErrorInit } from '../../wire/errors.js';
 import { GrpcStatus, serverError, type ServerErrorContext } from '../../wire/server-errors.js';
 import type { CallScope } from './call-scope.js';
+import { connectReason } from './connect-reason.js';
 import type { MemberChannel } from './member-channel.js';
 
 export interface Attempt {
@@ -14,11 +15,16 @@ export interface Attempt {
   readonly headers: Readonly<Record<string, string>>;
   readonly readOnly: boolean;
   readonly leaseId?: bigint | undefined;
+  /** Another member can take the call: do not wait for one that gives no sign of life. */
+  readonly mayMove: boolean;
 }
+
+/** Our own time limit comes first, with its own words; the server stops soon after. */
+const DEADLINE_GRACE_MS = 250;
 
 /** Sends one request and waits for its answer or the end of the call. Rejects with an {@link EtcdError}. */
 export async function attemptCall(channel: MemberChannel, attempt: Attempt, scope: CallScope): Promise<Uint8Array> {
-  const client = channel.client;
+  const { client, life } = channel;
   const metadata = toMetadata(attempt.headers);
   const endpoint = channel.endpoint.text;
   scope.check();
@@ -26,27 +32,49 @@ export async function attemptCall(channel: MemberChannel, attempt: Attempt, scop
   scope.waitingFor = endpoint;
   try {
     return await scope.race<Uint8Array>((resolve, reject) => {
+      life.sent();
       const call = client.makeUnaryRequest<Uint8Array, Uint8Array>(
         attempt.path,
         asBuffer,
         (bytes) => bytes,
         attempt.request,
         metadata,
-        // The server gives up at this time too; ours is kept by the scope.
-        { deadline: Date.now() + scope.remainingMs },
+        { deadline: Date.now() + scope.remainingMs + DEADLINE_GRACE_MS },
         (error, answer) => {
+          unwatch();
+          // These two are our own doing; everything else came from the peer, or is the end of the connection.
+          const code: number | undefined = error?.code;
+          if (code !== GrpcStatus.DEADLINE_EXCEEDED && code !== GrpcStatus.CANCELLED) life.answered();
           if (error === null && answer !== undefined) resolve(answer);
           else reject(failure(error, endpoint, attempt));
         },
       );
-      return () => call.cancel();
+      const onSilent = (): void => {
+        reject(silent(endpoint));
+        call.cancel();
+      };
+      const unwatch = attempt.mayMove ? life.watch(onSilent) : (): void => undefined;
+      return () => {
+        unwatch();
+        call.cancel();
+      };
     });
   } catch (error) {
     if (error instanceof EtcdError && error.outcome !== undefined) scope.outcome = error.outcome;
     throw error;
   } finally {
     scope.waitingFor = undefined;
+    if (life.isSilent) channel.renew(life);
   }
+}
+
+function silent(endpoint: string): EtcdError {
+  return new EtcdError(`${endpoint} gives no sign of life`, {
+    code: 'unavailable',
+    outcome: 'unknown',
+    retryable: true,
+    endpoint,
+  });
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {
@@ -76,11 +104,11 @@ function failure(error: ServiceError | null, endpoint: string, attempt: Attempt)
   const init: Omit<EtcdErrorInit, 'code'> = { grpcStatus: status, endpoint, cause: error ?? undefined };
 
   const unconnected =
-    /^(?:No connection established\. Last error: |Name resolution failed)(.*?)(?:\. Resolution note: .*)?$/su.exec(
+    /^(?:No connection established\. Last error: (?<reason>.*?)|Name resolution failed.*?)(?:\. Resolution note: .*)?$/su.exec(
       text,
     );
   if (unconnected !== null && status === GrpcStatus.UNAVAILABLE) {
-    return new EtcdError(`cannot connect to ${endpoint}: ${withoutErrorName(unconnected[1] ?? text)}`, {
+    return new EtcdError(`cannot connect to ${endpoint}: ${connectReason(unconnected.groups?.['reason'] ?? text)}`, {
       ...init,
       code: 'unavailable',
       outcome: 'not-sent',
@@ -127,8 +155,4 @@ function failure(error: ServiceError | null, endpoint: string, attempt: Attempt)
     cause: error ?? undefined,
   };
   return serverError(status, text, context);
-}
-
-function withoutErrorName(text: string): string {
-  return text.replace(/^(?:Error: )+/u, '').trim() || 'no reason was given';
 }

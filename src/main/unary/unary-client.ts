@@ -146,6 +146,7 @@ export class UnaryClient implements UnaryCaller {
       headers: options.requireLeader ? { ...headers, hasleader: 'true' } : headers,
       readOnly: options.readOnly,
       leaseId: options.leaseId,
+      mayMove: options.readOnly && options.member === undefined && this.#channels.length > 1,
     };
   }
 }

@@ -1,0 +1,79 @@
+/** Members whose connection is open but that give no sign of life. */
+import { getEventListeners } from 'node:events';
+import { afterEach, describe, expect, it } from 'vitest';
+import { etcdserverpb as rpc } from '../../../../src/main/generated/etcd.js';
+import { kvMethods } from '../../../../src/main/unary/etcd-methods.js';
+import { UnaryClient } from '../../../../src/main/unary/unary-client.js';
+import { ScriptedServer, settingsFor, type Answer, type Seen } from './scripted-server.js';
+
+const rangeAnswer = rpc.RangeResponse.encode({ more: true }).finish();
+const READ = { readOnly: true, requireLeader: true } as const;
+
+const cleanups: (() => void)[] = [];
+afterEach(() => {
+  for (const cleanup of cleanups.splice(0).reverse()) cleanup();
+});
+
+async function serve(script: (call: Seen) => Answer): Promise<ScriptedServer> {
+  const server = await ScriptedServer.start(script);
+  cleanups.push(() => server.close());
+  return server;
+}
+
+function client(endpoints: readonly string[]): UnaryClient {
+  const made = new UnaryClient({ settings: settingsFor(endpoints), requestTimeoutMs: 8_000, random: () => 0.5 });
+  cleanups.push(() => made.close());
+  return made;
+}
+
+const isQuestion = ({ request }: Seen): boolean => rpc.RangeRequest.decode(request).countOnly;
+
+describe('while another member is there', () => {
+  it('a read leaves a member that gives no sign of life long before its time is up', async () => {
+    const mute = await serve(() => 'silence');
+    const good = await serve(() => rangeAnswer);
+    const before = performance.now();
+    await client([mute.endpoint, good.endpoint]).call(kvMethods.range, { key: Buffer.from('k') }, READ);
+    expect(performance.now() - before).toBeLessThan(6_000);
+    expect([mute.seen.filter((call) => !isQuestion(call)).length, good.seen.length]).toEqual([1, 1]);
+  });
+
+  it('a read waits for a slow answer of a member that shows signs of life', async () => {
+    const slow = await serve((call) => (isQuestion(call) ? { code: 7, details: 'permission denied' } : 'silence'));
+    const good = await serve(() => rangeAnswer);
+    const reading = client([slow.endpoint, good.endpoint]).call(
+      kvMethods.range,
+      { key: Buffer.from('k') },
+      { ...READ, timeoutMs: 4_500 },
+    );
+    await expect(reading).rejects.toMatchObject({ code: 'timeout', retryable: true });
+    expect(slow.seen.filter(isQuestion).length).toBeGreaterThan(0);
+    expect(good.seen).toHaveLength(0);
+  });
+
+  it('a write stays where it was sent', async () => {
+    const mute = await serve(() => 'silence');
+    const good = await serve(() => rpc.PutResponse.encode({}).finish());
+    const writing = client([mute.endpoint, good.endpoint]).call(
+      kvMethods.put,
+      { key: Buffer.from('k') },
+      { readOnly: false, requireLeader: true, timeoutMs: 4_000 },
+    );
+    await expect(writing).rejects.toMatchObject({ code: 'timeout', outcome: 'unknown', retryable: false });
+    expect(good.seen).toHaveLength(0);
+  });
+});
+
+describe('one signal for many calls', () => {
+  it('is listened to once, and no more when they are over', async () => {
+    const server = await serve(() => rangeAnswer);
+    const { signal } = new AbortController();
+    const some = client([server.endpoint]);
+    const calls = Array.from({ length: 50 }, () =>
+      some.call(kvMethods.range, { key: Buffer.from('k') }, { ...READ, signal }),
+    );
+    expect(getEventListeners(signal, 'abort')).toHaveLength(1);
+    await Promise.all(calls);
+    expect(getEventListeners(signal, 'abort')).toHaveLength(0);
+  });
+});
