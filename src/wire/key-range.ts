@@ -80,7 +80,8 @@ export function toKeyRange(input: RangeInput, name = 'range'): KeyRange {
       break;
     default:
   }
-  throw invalid(`${name} must be ${RANGE_ALLOWED}, not an object with other properties`);
+  const got = given.size === 0 ? 'without any of these' : `with ${Array.from(given.keys()).join(', ')}`;
+  throw invalid(`${name} must be ${RANGE_ALLOWED}, not ${Array.isArray(form) ? 'an array' : `an object ${got}`}`);
 }
 
 /** Order of keys in etcd: by bytes, unsigned, a prefix before what it begins. Negative, zero or positive. */

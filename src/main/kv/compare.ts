@@ -1,10 +1,10 @@
 /**
  * Comparisons of transactions. Main thread; pure.
  */
-import { INT64_MIN, requireInt64 } from '../../wire/int64.js';
+import { requireInt64 } from '../../wire/int64.js';
 import { toBytes, toKeyRange, type KeyInput, type RangeInput } from '../../wire/key-range.js';
 import { etcdserverpb as rpc } from '../generated/etcd.js';
-import { type LeaseInput } from './kv-options.js';
+import { anyLeaseIdOf, type LeaseInput } from './kv-options.js';
 import { long } from './requests.js';
 import type { Comparison } from './txn-builder.js';
 import { rememberCompare } from './txn-requests.js';
@@ -48,7 +48,7 @@ export function compare(range: RangeInput): CompareTarget {
     version: comparator(base, Target.VERSION, (value) => ({ version: number(value, 'version') })),
     createRevision: comparator(base, Target.CREATE, (value) => ({ createRevision: number(value, 'createRevision') })),
     modRevision: comparator(base, Target.MOD, (value) => ({ modRevision: number(value, 'modRevision') })),
-    lease: comparator(base, Target.LEASE, (value) => ({ lease: long(leaseOperand(value)) })),
+    lease: comparator(base, Target.LEASE, (value) => ({ lease: long(anyLeaseIdOf(value, 'lease')) })),
   };
 }
 
@@ -68,9 +68,4 @@ function comparator<T>(
     greaterThan: (value) => make(Result.GREATER, value),
     lessThan: (value) => make(Result.LESS, value),
   };
-}
-
-/** Here 0n is a meaning of its own: no lease. */
-function leaseOperand(lease: LeaseInput): bigint {
-  return requireInt64(typeof lease === 'object' ? lease.leaseId : lease, 'lease', INT64_MIN);
 }

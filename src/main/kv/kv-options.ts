@@ -84,7 +84,8 @@ export const COMPACT_OPTIONS: readonly (keyof CompactOptions)[] = ['physical'];
 /** Refuses what is no options object, and options that do not exist (a typing error would be ignored silently). */
 export function checkNames(options: object, where: string, ...allowed: readonly (readonly string[])[]): void {
   const given: unknown = options;
-  if (typeof given !== 'object' || given === null) throw refusal(`the options of ${where} must be an object`);
+  if (typeof given !== 'object' || given === null || Array.isArray(given))
+    throw refusal(`the options of ${where} must be an object`);
   const names = allowed.flat();
   for (const name of Object.keys(options)) {
     if (!names.includes(name)) throw refusal(`${where} has no option '${name}'; allowed are ${names.join(', ')}`);
@@ -108,9 +109,14 @@ export function optionalCount(value: unknown, name: string): number | undefined 
   throw refusal(`${name} must be a whole number from 1; leave it out for no limit`);
 }
 
-export function leaseIdOf(lease: unknown, name: string): bigint {
+/** The id of a lease, 0n (no lease) included. */
+export function anyLeaseIdOf(lease: unknown, name: string): bigint {
   const id: unknown = typeof lease === 'object' && lease !== null && 'leaseId' in lease ? lease.leaseId : lease;
-  const leaseId = requireInt64(id, name, INT64_MIN);
+  return requireInt64(id, name, INT64_MIN);
+}
+
+export function leaseIdOf(lease: unknown, name: string): bigint {
+  const leaseId = anyLeaseIdOf(lease, name);
   if (hasEnded(lease)) {
     const message = `lease ${String(leaseId)} has ended here, so nothing was sent: grant another one`;
     throw new LeaseError(message, leaseId, { code: 'lease-ended', outcome: 'not-sent' });

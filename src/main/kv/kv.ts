@@ -2,7 +2,7 @@
  * The kv service: keys and values, ranges, transactions, compaction. Main thread; keeps no state, owns no connection.
  */
 import { requireInt64 } from '../../wire/int64.js';
-import { toKeyRange, type KeyInput, type KeyRange, type RangeInput } from '../../wire/key-range.js';
+import { toKey, toKeyRange, type KeyInput, type KeyRange, type RangeInput } from '../../wire/key-range.js';
 import type { CallOptions } from '../unary/call-scope.js';
 import { kvMethods } from '../unary/etcd-methods.js';
 import type { UnaryCallOptions, UnaryCaller } from '../unary/unary-method.js';
@@ -30,7 +30,8 @@ import { deleteRequest, long, putRequest, rangeRequest } from './requests.js';
 import { deleteResultFrom, headerFrom, putResultFrom, rangeResultFrom } from './responses.js';
 import { Txn } from './txn.js';
 
-const PAGES_OPTIONS = [...RANGE_OPTIONS.filter((name) => name !== 'countOnly' && name !== 'sort'), 'pageSize'];
+const NOT_FOR_PAGES: readonly string[] = ['sort', 'countOnly'];
+const PAGES_OPTIONS = [...RANGE_OPTIONS.filter((name) => !NOT_FOR_PAGES.includes(name)), 'pageSize'];
 
 /**
  * etcd's key-value store. Every method checks its arguments before anything is sent (`invalid-argument`), takes `signal` and
@@ -53,7 +54,11 @@ export class Kv {
    */
   async get(key: KeyInput, options: GetOptions & CallOptions = {}): Promise<KeyValue | null> {
     checkNames(options, 'get', GET_OPTIONS, CALL_OPTIONS);
-    const response = await this.#caller.call(kvMethods.range, rangeRequest({ key }, options), readCall(options));
+    const response = await this.#caller.call(
+      kvMethods.range,
+      rangeRequest({ key: toKey(key) }, options),
+      readCall(options),
+    );
     return rangeResultFrom(response).kvs[0] ?? null;
   }
 
@@ -81,10 +86,11 @@ export class Kv {
    * @throws EtcdError from the iteration: `compacted` where the revision was compacted between two pages (begin again then).
    */
   pages(range: RangeInput, options: PagesOptions & CallOptions = {}): AsyncGenerator<Page, void, void> {
-    if ('sort' in options || 'countOnly' in options) {
+    checkNames(options, 'pages', PAGES_OPTIONS, NOT_FOR_PAGES, CALL_OPTIONS);
+    const given = new Map(Object.entries(options));
+    if (NOT_FOR_PAGES.some((name) => given.get(name) !== undefined)) {
       throw refusal('pages come in the order of the keys: sort and countOnly are for range()');
     }
-    checkNames(options, 'pages', PAGES_OPTIONS, CALL_OPTIONS);
     const { signal, timeoutMs, pageSize: _pageSize, limit: _limit, revision: _revision, ...filters } = options;
     const call = readCall({ signal, timeoutMs, serializable: filters.serializable });
     // Checked now, not when the first page is asked for.

@@ -1,7 +1,7 @@
 /**
  * Operations of transactions: the builders `put`, `get`, `range`, `del`. Main thread; pure.
  */
-import type { KeyInput, RangeInput } from '../../wire/key-range.js';
+import { toKey, type KeyInput, type RangeInput } from '../../wire/key-range.js';
 import {
   checkNames,
   DELETE_OPTIONS,
@@ -26,7 +26,7 @@ export function put(key: KeyInput, value: KeyInput | undefined, options: PutOpti
 /** Reads one key. Options as in `kv.get`. */
 export function get(key: KeyInput, options: GetOptions = {}): Operation<'get'> {
   checkNames(options, 'get', GET_OPTIONS);
-  return rememberOperation('get', { requestRange: rangeRequest({ key }, options) });
+  return rememberOperation('get', { requestRange: rangeRequest({ key: toKey(key) }, options) });
 }
 
 /** Reads a range. Options as in `kv.range`. */

@@ -56,6 +56,7 @@ function sortOf(sort: RangeOptions['sort']): Pick<rpc.RangeRequest.$Properties, 
   const given: unknown = sort;
   const allowed = `sort must be { by: ${Object.keys(SORT_TARGETS).join(' | ')}, order?: ascending | descending }`;
   if (typeof given !== 'object' || given === null) throw refusal(allowed);
+  if (Object.keys(given).some((name) => name !== 'by' && name !== 'order')) throw refusal(allowed);
   const { by, order = 'ascending' }: { by?: unknown; order?: unknown } = given;
   if (typeof by !== 'string' || !Object.hasOwn(SORT_TARGETS, by)) throw refusal(allowed);
   if (order !== 'ascending' && order !== 'descending') throw refusal(allowed);

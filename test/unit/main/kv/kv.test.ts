@@ -49,11 +49,29 @@ async function failureOf(run: () => unknown): Promise<EtcdError> {
   throw new Error('was accepted');
 }
 
+describe('an option set to undefined', () => {
+  it('counts as not given, also where it is not allowed', async () => {
+    const caller = new FakeCaller(rangeAnswer({}));
+    const pages = new Kv(caller).pages('k', { sort: undefined, limit: undefined } as object);
+    expect((await pages.next()).done).toBe(false);
+    expect(caller.sent).toHaveLength(1);
+  });
+});
+
 describe('nothing wrong is ever sent', () => {
   // What a JavaScript caller may pass, hence the casts.
   const bad = (value: unknown): never => value as never;
   it.each<[string, (kv: Kv) => unknown, RegExp]>([
-    ['an empty key', (kv) => kv.get(''), /must not be empty/u],
+    ['an empty key', (kv) => kv.get(''), /^key must not be empty/u],
+    ['no key at all', (kv) => kv.get(bad(undefined)), /^key must be a string or a Uint8Array/u],
+    ['no key in a transaction', () => get(bad(undefined)), /^key must be a string or a Uint8Array/u],
+    ['an object that is no range', (kv) => kv.range(bad({})), /not an object without any of these/u],
+    ['an array as range', (kv) => kv.range(bad(['a', 'b'])), /not an array/u],
+    ['an array as options', (kv) => kv.get('k', bad([])), /options of get must be an object/u],
+    ['null as options of pages', (kv) => kv.pages('k', bad(null)), /options of pages must be an object/u],
+    ['pages that are sorted', (kv) => kv.pages('k', bad({ sort: { by: 'key' } })), /pages come in the order/u],
+    ['a sort with a typing error', (kv) => kv.range('k', { sort: bad({ by: 'key', oder: 'x' }) }), /sort must be/u],
+    ['null as lease to compare', () => compare('k').lease.equals(bad(null)), /lease must be a bigint/u],
     ['an empty key to put', (kv) => kv.put('', 'v'), /key must not be empty/u],
     ['a key that is no key', (kv) => kv.put(bad(7), 'v'), /key must be a string or a Uint8Array/u],
     ['no value', (kv) => kv.put('k', undefined), /value must be/u],
