@@ -39,6 +39,8 @@ export const SlotFlag = {
   RevokeWanted: 8,
   /** A unary call about it is on its way. */
   Calling: 16,
+  /** Its renewal may end or block the stream it is on: it goes on one of its own until it was answered. */
+  Suspect: 32,
 } as const;
 
 const STATUS_BY_REASON = {

@@ -45,6 +45,8 @@ export class Renewer {
   #lane: Lane | undefined;
   #reopenTimer: TimerHandle | undefined;
   #failures = 0;
+  /** On any stream. */
+  #lastAnswerMs = 0;
 
   constructor(parts: RenewerParts) {
     this.#parts = parts;
@@ -84,7 +86,7 @@ export class Renewer {
     }
     const patienceMs = retryAfterMs(table.ttlSeconds(slot));
     if (nowMs - stream.lastAnswerMs >= patienceMs) {
-      this.#stalled(stream);
+      this.#stalled(stream, nowMs - this.#lastAnswerMs >= patienceMs);
       return;
     }
     // The stream moves and this renewal waits behind others: another copy would only make it slower.
@@ -163,6 +165,7 @@ export class Renewer {
   readonly #onAnswer = (stream: KeepAliveStream, sent: SentRenewal, ttlSeconds: number): void => {
     const { slot } = sent;
     this.#failures = 0;
+    this.#lastAnswerMs = stream.lastAnswerMs;
     if (this.#isRenewing(sent)) this.#take(slot, sent.sentMs, ttlSeconds);
     const isOver = stream.role === 'apart' || this.#laneOf.get(stream) !== this.#lane;
     if (isOver && stream.unanswered === 0) this.#close(stream);
@@ -176,6 +179,7 @@ export class Renewer {
       return;
     }
     this.keepAlives += 1;
+    table.setFlag(slot, SlotFlag.Suspect, false);
     const deadlineMs = sentMs + ttlSeconds * 1_000;
     if (table.has(slot, SlotFlag.Foreign)) {
       table.setFlag(slot, SlotFlag.Foreign, false);
@@ -218,11 +222,12 @@ export class Renewer {
     this.#again(left);
   };
 
-  #stalled(stream: KeepAliveStream): void {
+  /** @param isSilent nothing at all is answered, on no stream: it may be the member, not a lease. */
+  #stalled(stream: KeepAliveStream, isSilent: boolean): void {
     const lane = this.#laneOf.get(stream);
     const left = this.#close(stream);
     this.retries += left.length;
-    if (lane !== undefined) this.#parts.lanes().suspect(lane);
+    if (lane !== undefined && isSilent) this.#parts.lanes().suspect(lane);
     if (this.#lane !== undefined && this.#shared.length === 0) this.#open('shared');
     // Whatever stands at the head may be what holds up the others.
     const [head, ...others] = left;
@@ -234,6 +239,8 @@ export class Renewer {
   #apart(groups: readonly (readonly number[])[]): void {
     const nowMs = this.#parts.init.clock.monotonicMs();
     for (const group of groups) {
+      const [only] = group;
+      if (only !== undefined && group.length === 1) this.#table.setFlag(only, SlotFlag.Suspect, true);
       const stream = this.#lane === undefined ? undefined : this.#open('apart');
       for (const slot of group) {
         if (nowMs >= this.#table.limitMs(slot)) this.#table.endLease(slot, 'expired');
@@ -246,12 +253,16 @@ export class Renewer {
   }
 
   /** Renews leases that wait together, the most urgent first. */
-  #again(slots: number[]): void {
-    if (slots.length === 0) return;
+  #again(given: readonly number[]): void {
+    if (given.length === 0) return;
     const table = this.#table;
     if (this.#shared.length === 0) {
-      for (const slot of slots) this.#park(slot);
+      for (const slot of given) this.#park(slot);
       return;
+    }
+    const slots = given.filter((slot) => !table.has(slot, SlotFlag.Suspect));
+    if (slots.length < given.length) {
+      this.#apart(given.filter((slot) => table.has(slot, SlotFlag.Suspect)).map((slot) => [slot]));
     }
     slots.sort((a, b) => table.limitMs(a) - table.limitMs(b));
     const nowMs = this.#parts.init.clock.monotonicMs();
