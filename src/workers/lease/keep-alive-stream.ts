@@ -32,6 +32,7 @@ export class KeepAliveStream {
   #outEnd = 0;
   #burstStartMs = 0;
   #busyMs = 0;
+  #wasBehind = false;
 
   constructor(
     connection: GrpcConnection,
@@ -72,6 +73,7 @@ export class KeepAliveStream {
       this.#out = larger;
     }
     if (this.#sent.unanswered === 0) this.#burstStartMs = 0;
+    else if (this.#outEnd === 0) this.#wasBehind = true;
     this.#outEnd = writeKeepAlive(this.#out, this.#outEnd, low, high);
     this.#sent.add(slot, generation, low, high, nowMs);
   }
@@ -88,11 +90,13 @@ export class KeepAliveStream {
 
   /**
    * How long the server has been at work on this stream since the last call: from the first answer of a burst to its last,
-   * so that the way there and back does not count.
+   * so that the way there and back does not count. Nothing where each batch was answered before the next one: then it is
+   * fast enough, however busy.
    */
   takeBusyMs(): number {
-    const busyMs = this.#busyMs;
+    const busyMs = this.#wasBehind ? this.#busyMs : 0;
     this.#busyMs = 0;
+    this.#wasBehind = false;
     return busyMs;
   }
 
