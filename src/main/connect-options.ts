@@ -36,7 +36,7 @@ export interface ConnectOptions {
   readonly shards?: number | 'inline' | undefined;
   /** What carries streams: `'http2'` (default, fastest) or `'grpc-js'` (for its proxies and channel options). */
   readonly transport?: TransportKind | undefined;
-  /** Limit for one connection attempt, and for `connect` as a whole. Default 5,000. */
+  /** Limit for one connection attempt, and in `connect` for a member to answer. Default 5,000. */
   readonly connectTimeoutMs?: number | undefined;
   /** Limit for a unary request (kv) that gives none of its own. Default 10,000. */
   readonly requestTimeoutMs?: number | undefined;
@@ -52,7 +52,7 @@ export interface ConnectOptions {
   readonly streamWindowBytes?: number | undefined;
   /** HTTP/2 receive window of a connection; at least the stream's. Default 8 MiB. */
   readonly connectionWindowBytes?: number | undefined;
-  /** The largest single message accepted from the server. Default 512 MiB. */
+  /** The largest single message accepted on a stream; answers to kv calls may be of any size. Default 512 MiB. */
   readonly maxMessageBytes?: number | undefined;
   /**
    * Give every lease up when the calling thread has not run for this long, at least 500, so that a hung application does

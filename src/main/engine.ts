@@ -3,6 +3,7 @@
  * in which they close. Main thread.
  */
 import { EtcdError, errorFromPlain } from '../wire/errors.js';
+import { abortedError, linkAbort } from './abort-link.js';
 import type { EngineOptions } from './connect-options.js';
 import { leasePut, leaseRpc } from './lease/lease-rpc.js';
 import { Leases } from './lease/leases.js';
@@ -74,7 +75,24 @@ export class Engine {
    */
   async connect(signal: AbortSignal | undefined): Promise<void> {
     const timeoutMs = this.options.settings.connectTimeoutMs;
-    await Promise.all([probe(this.unary, { timeoutMs, signal }), ...this.links.map((link) => link.ready())]);
+    const connected = Promise.all([
+      probe(this.unary, { timeoutMs, signal }),
+      ...this.links.map((link) => link.ready()),
+    ]);
+    if (signal === undefined) {
+      await connected;
+      return;
+    }
+    // Also while a member has answered already and the threads are still on their way.
+    let unlink = (): void => undefined;
+    const aborted = new Promise<never>((_resolve, reject) => {
+      unlink = linkAbort(signal, () => reject(abortedError(signal)));
+    });
+    try {
+      await Promise.race([connected, aborted]);
+    } finally {
+      unlink();
+    }
   }
 
   /** Tells that a consumer lags, or does no longer. */

@@ -27,7 +27,13 @@ export class Etcd {
   constructor(engine: Engine, onClosed: () => void) {
     this.#engine = engine;
     this.#onClosed = onClosed;
-    this.kv = new Kv(engine.unary);
+    this.kv = new Kv({
+      // The unary connections close last: nothing new is to begin on them while the rest closes.
+      call: async (method, message, options) => {
+        engine.refuseClosed();
+        return engine.unary.call(method, message, options);
+      },
+    });
     this.leases = engine.leases;
   }
 
