@@ -7,9 +7,16 @@ import { batchIterateCases } from './batch-iterate.js';
 import { batchPackCases } from './batch-pack.js';
 import { batchUnpackCases } from './batch-unpack.js';
 import { decoderCases } from './decoder.js';
+import { leaseScheduleCases } from './lease-schedule.js';
 
 const words = process.argv.slice(2);
-const cases = [...decoderCases(), ...batchPackCases(), ...batchUnpackCases(), ...batchIterateCases()];
+const cases = [
+  ...decoderCases(),
+  ...batchPackCases(),
+  ...batchUnpackCases(),
+  ...batchIterateCases(),
+  ...leaseScheduleCases(),
+];
 const chosen = cases.filter(({ name }) => words.length === 0 || words.some((word) => name.includes(word)));
 
 process.stdout.write(`Node ${process.version}, ${process.arch}\n`);
