@@ -13,6 +13,7 @@ import { systemClock, systemTimers } from './lease/system-clock.js';
 import { StoreGuard } from './member/store-guard.js';
 import type { ShardContext } from './shard-context.js';
 import { threadBusyMs } from './thread-busy.js';
+import { threadSleep } from './thread-sleep.js';
 import type { OpenConnection } from './transport/grpc-connection.js';
 import { WatchEngine } from './watch/watch-engine.js';
 
@@ -57,6 +58,7 @@ export class CommandLoop {
       onResume: () => {
         this.#watches.lanes.resume();
       },
+      sleep: threadSleep,
     });
     this.#watches = new WatchEngine({
       context: this.#context,

@@ -1,7 +1,10 @@
 /**
- * When a shard's batch leaves: at once when the shard was idle (latency), by size or after a few ms when it is busy
+ * When a shard's batch leaves: at once while events are few (latency), by size or after a few ms when they are many
  * (throughput), and not at all while main has not taken the last ones off the port (credit). Owns the writer and the
  * flush timer; reports go out through `post`, so that a batch and what is said about its watches keep their order.
+ *
+ * A busy worker thread sleeps until its batch is due: what arrives meanwhile waits in the kernel and is read together. Being
+ * woken for every message costs several times what decoding it does.
  */
 import type { ShardLimits, ShardReport } from '../../wire/contract.js';
 import { BatchWriter } from './batch-writer.js';
@@ -15,12 +18,19 @@ export interface BatcherOptions {
   readonly onStall: () => void;
   /** There is credit again. */
   readonly onResume: () => void;
+  /** Blocks the thread; left out where the thread is not the shard's own. */
+  readonly sleep: ((ms: number) => void) | undefined;
 }
+
+/** Events that may come at once without being called busy; they drain at one a ms, so 1,000 a second never are. */
+const BURST_EVENTS = 8;
 
 export class Batcher {
   readonly writer: BatchWriter = new BatchWriter();
   readonly #options: BatcherOptions;
   #lastFlush = -Infinity;
+  /** A leaky bucket of events: filled by each flush, drained by time. */
+  #recentEvents = 0;
   #nextTurn: NodeJS.Immediate | undefined;
   #interval: NodeJS.Timeout | undefined;
   #createdWatches: number[] = [];
@@ -57,9 +67,10 @@ export class Batcher {
     if (writer.bytes >= limits.flushBytes || writer.eventCount >= limits.flushEvents) {
       this.#flushWithinCredit();
     } else if (this.#nextTurn === undefined && this.#interval === undefined) {
-      const waitMs = this.#lastFlush + limits.flushIntervalMs - now();
+      const waitMs = this.#recentEvents < BURST_EVENTS ? 0 : this.#lastFlush + limits.flushIntervalMs - now();
       // An immediate runs after all sockets that are readable in this turn were read: what arrived together leaves together.
       if (waitMs <= 0) this.#nextTurn = setImmediate(this.#onTurn);
+      else if (this.#options.sleep !== undefined) this.#nextTurn = setImmediate(this.#onBusyTurn);
       else this.#interval = setTimeout(this.#onTurn, Math.ceil(waitMs));
     }
   }
@@ -97,6 +108,13 @@ export class Batcher {
     this.#flushWithinCredit();
   };
 
+  /** Sleeps until the batch is due; the next turn of the event loop then reads all that has come, and the one after sends it. */
+  readonly #onBusyTurn = (): void => {
+    const { limits, now, sleep } = this.#options;
+    sleep?.(Math.min(limits.flushIntervalMs, this.#lastFlush + limits.flushIntervalMs - now()));
+    this.#nextTurn = setImmediate(this.#onTurn);
+  };
+
   #flushWithinCredit(): void {
     if (this.#stalled) return;
     this.#flush();
@@ -126,12 +144,15 @@ export class Batcher {
       this.#options.post({ kind: 'watch-created', watches, startRevisions }, []);
     }
     if (this.writer.empty) return;
+    const now = this.#options.now();
+    const drained = Math.max(0, this.#recentEvents - (now - this.#lastFlush));
+    this.#recentEvents = Math.min(2 * BURST_EVENTS, drained + this.writer.eventCount);
+    this.#lastFlush = now;
     this.#events += this.writer.eventCount;
     const bytes = this.writer.seal();
     this.#batches += 1;
     this.#bytes += bytes.length;
     this.#uncredited += bytes.length;
-    this.#lastFlush = this.#options.now();
     this.#options.post({ kind: 'batch', bytes }, [bytes.buffer as ArrayBuffer]); // the writer's heaps are plain ArrayBuffers
   }
 }

@@ -20,13 +20,14 @@ class Rig {
   readonly turns: string[] = [];
   readonly batcher: Batcher;
 
-  constructor(limits: Partial<ShardLimits> = {}) {
+  constructor(limits: Partial<ShardLimits> = {}, sleep?: (ms: number) => void) {
     this.batcher = new Batcher({
       limits: { ...LIMITS, ...limits },
       now: () => this.now,
       post: (report) => void this.posted.push(report),
       onStall: () => void this.turns.push('stall'),
       onResume: () => void this.turns.push('resume'),
+      sleep,
     });
   }
 
@@ -70,16 +71,50 @@ describe('Batcher', () => {
     expect(rig.batchEvents()).toEqual([2]);
   });
 
-  it('waits for the interval when it has just sent something', () => {
+  it('sends few events at once, however soon after the last', () => {
     const rig = new Rig();
-    rig.append();
+    for (let batch = 0; batch < 20; batch += 1) {
+      rig.append();
+      rig.advance(0);
+      rig.advance(1);
+    }
+    expect(rig.batchEvents()).toEqual(Array.from({ length: 20 }, () => 1));
+  });
+
+  it('waits for the interval once events are many, and no longer when they are few again', () => {
+    const rig = new Rig();
+    rig.append(20);
     rig.advance(0);
     rig.append();
     rig.advance(4);
-    expect(rig.batchEvents()).toEqual([1]);
+    expect(rig.batchEvents()).toEqual([20]);
     rig.append();
     rig.advance(1);
-    expect(rig.batchEvents()).toEqual([1, 2]);
+    expect(rig.batchEvents()).toEqual([20, 2]);
+    rig.advance(100);
+    rig.append();
+    rig.advance(0);
+    rig.append();
+    rig.advance(0);
+    expect(rig.batchEvents()).toEqual([20, 2, 1, 1]);
+  });
+
+  it('sleeps out the interval where the thread is its own, then reads what has come before it sends', () => {
+    const slept: number[] = [];
+    const rig = new Rig({}, (ms) => {
+      slept.push(ms);
+      rig.now += ms;
+    });
+    rig.append(20);
+    rig.advance(0);
+    rig.now += 1;
+    rig.append();
+    vi.runOnlyPendingTimers();
+    expect(slept).toEqual([4]);
+    expect(rig.batchEvents()).toEqual([20]);
+    rig.append(5);
+    vi.runOnlyPendingTimers();
+    expect(rig.batchEvents()).toEqual([20, 6]);
   });
 
   it('sends at once what has enough events or bytes', () => {

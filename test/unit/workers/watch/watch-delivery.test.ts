@@ -39,6 +39,7 @@ class Rig {
     post: (report) => void this.posted.push(report),
     onStall: () => undefined,
     onResume: () => undefined,
+    sleep: undefined,
   });
   readonly delivery = new WatchDelivery({ batcher: this.batcher, guard: this.guard, limits: LIMITS });
 
