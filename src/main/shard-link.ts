@@ -326,12 +326,20 @@ export class ShardLink {
     this.#batchBytes += bytes.length;
     this.#uncredited += bytes.length;
     const data = openBatch(bytes);
+    this.#noteRevision(data);
     this.#owner.batch(data);
     // In few messages: an eighth is often enough for the shard never to wait.
     if (this.#uncredited * 8 < this.#options.init.limits.creditBytes) return;
     const credited = this.#uncredited;
     this.#uncredited = 0;
     this.send({ kind: 'credit', bytes: credited });
+  }
+
+  /** The store is at least where a batch says it was: a new shard must not take an older one for the same store. */
+  #noteRevision({ segmentCount, segmentRevision }: EventBatchData): void {
+    const revision = segmentRevision[segmentCount - 1] ?? 0;
+    const mark = this.#storeMark;
+    if (mark !== undefined && revision > mark.revision) this.#storeMark = { ...mark, revision };
   }
 
   #answerStats(requestId: number, stats: ShardStats | undefined): void {

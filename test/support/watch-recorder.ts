@@ -86,6 +86,11 @@ export class WatchRecorder {
     return this.#recordings.get(label)?.events.at(-1)?.modRevision ?? 0n;
   }
 
+  /** Revision of the first event delivered; 0 without one. */
+  firstRevision(label: WatchLabel): bigint {
+    return this.#recordings.get(label)?.events[0]?.modRevision ?? 0n;
+  }
+
   /** Every broken guarantee of one watch, in words; empty when it saw exactly the truth. At most ten. */
   problems(label: WatchLabel, expectation: Expectation): string[] {
     const recording = this.#recordings.get(label) ?? { events: [], parts: 0, bookmark: 0n, problems: [] };

@@ -115,6 +115,7 @@ export class WatchEvents implements WatchStreamHooks {
       error = delivery.events(entry, head, buffer, end);
     } catch (thrown) {
       entry.malformed += 1;
+      watches.lanes.ofStream(stream)?.excuse();
       if (entry.malformed >= MALFORMED_LIMIT && thrown instanceof EtcdError) watches.end(entry, thrown);
       throw thrown;
     }

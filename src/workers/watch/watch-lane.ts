@@ -75,6 +75,8 @@ export class WatchLane {
   #nextEndpoint: number;
   #failures = 0;
   #hopelessFailures = 0;
+  /** The next end of a stream is the doing of one watch, which is counted there. */
+  #isExcused = false;
   #attempt = 0;
   #paused = false;
   #resumedAt = -Infinity;
@@ -135,6 +137,11 @@ export class WatchLane {
     this.#draining.add(this.#state.stream);
     this.#enter({ at: 'idle' });
     this.#connect();
+  }
+
+  /** The stream is about to end because of what it brought for one watch: no reason to give up the others. */
+  excuse(): void {
+    this.#isExcused = true;
   }
 
   /** The settings have changed: what was made, or is being made, with the old ones is replaced. */
@@ -306,6 +313,9 @@ export class WatchLane {
 
   /** The error itself once it has come so often in a row that repeating is no use. */
   #countHopeless(error: EtcdError): EtcdError | undefined {
+    const isExcused = this.#isExcused;
+    this.#isExcused = false;
+    if (isExcused) return undefined;
     if (!HOPELESS_CODES.has(error.code)) {
       this.#hopelessFailures = 0;
       return undefined;

@@ -1,0 +1,107 @@
+/** Large things, whole: a revision of 100,000 events, 10,000 ranges in one group, overlapping ranges. */
+import { connect, type Etcd } from 'etcd-vigil';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { WatchFleet } from '../fault/watch-fleet.js';
+import { putMany } from '../support/load-writer.js';
+import { eventually } from '../support/poll.js';
+import { prefixEnd, RawEtcd } from '../support/raw-etcd.js';
+import { suiteEtcd } from '../support/suite-etcd.js';
+
+const KEYS_PER_TXN = 100;
+
+describe('large', () => {
+  // The time etcd takes to split an answer grows with the square of the events in a fragment: small fragments, then.
+  const server = suiteEtcd({ quiet: true, maxRequestBytes: 32 << 10 });
+  let raw: RawEtcd;
+  let etcd: Etcd;
+
+  beforeEach(async () => {
+    raw = new RawEtcd(server().address);
+    etcd = await connect({ endpoints: server().endpoint, shards: 1 });
+  });
+  afterEach(async () => {
+    await etcd.close();
+    raw.close();
+  });
+
+  it.each([
+    { name: 'live, in one message', keys: 100_000, prevKv: false, fragment: false, replayed: false },
+    { name: 'live, with previous values, in fragments', keys: 100_000, prevKv: true, fragment: true, replayed: false },
+    {
+      name: 'replayed, with previous values, in fragments',
+      keys: 20_000,
+      prevKv: true,
+      fragment: true,
+      replayed: true,
+    },
+  ])(
+    '$keys keys deleted in one revision come as one revision: $name',
+    { timeout: 60_000 },
+    async ({ name, keys, prevKv, fragment, replayed }) => {
+      const prefix = `many-${name.length.toString()}/`;
+      const load = { prefix, keys, keysPerRevision: KEYS_PER_TXN, valueBytes: 200 };
+      await putMany(server().address, keys / KEYS_PER_TXN, load);
+      const before = await raw.revision();
+      const parts: {
+        readonly revision: bigint;
+        readonly count: number;
+        readonly keys: number;
+        readonly previous: number;
+      }[] = [];
+      const memory = process.memoryUsage.rss();
+      let peak = memory;
+      const group = etcd.watchGroup({
+        onBatch: (batch) => {
+          for (const part of batch.parts) {
+            const names = new Set<string>();
+            const revisions = new Set<bigint>();
+            let previous = 0;
+            for (const event of part.events) {
+              names.add(event.key.string());
+              revisions.add(event.modRevision);
+              if (event.type === 'delete' && event.prevKv?.value.length === load.valueBytes) previous += 1;
+            }
+            peak = Math.max(peak, process.memoryUsage.rss());
+            parts.push({
+              revision: revisions.size === 1 ? ([...revisions][0] ?? 0n) : -1n,
+              count: part.events.length,
+              keys: names.size,
+              previous,
+            });
+          }
+        },
+      });
+      if (!replayed) await group.add({ prefix }, { prevKv, fragment }).ready;
+      const deleted = await raw.delete(prefix, prefixEnd(prefix));
+      if (replayed) group.add({ prefix }, { prevKv, fragment, startRevision: before + 1n });
+      const last = await raw.put(`${prefix}end`, 'end');
+      await eventually(() => parts.length >= 2, { timeoutMs: 40_000, what: 'the deletion and what came after it' });
+      expect(parts).toEqual([
+        { revision: deleted, count: keys, keys, previous: prevKv ? keys : 0 },
+        { revision: last, count: 1, keys: 1, previous: 0 },
+      ]);
+      process.stderr.write(`${name}: rss grew by ${((peak - memory) / 2 ** 20).toFixed(0)} MiB\n`);
+      // 100,000 events are some 5 to 28 MB; they may exist as fragments, as a batch, and as what the test itself keeps.
+      expect(peak - memory).toBeLessThan(400 * 2 ** 20);
+    },
+  );
+
+  it('10,000 ranges in one group: each sees its own events, all of them, once', async () => {
+    const fleet = new WatchFleet(etcd);
+    const startedAt = performance.now();
+    for (let index = 0; index < 9_800; index += 1) fleet.addKey(`range/${String(index)}`);
+    for (let index = 0; index < 100; index += 1)
+      fleet.addPrefix(`range/${String(index)}`, prefixEnd(`range/${String(index)}`));
+    // Overlapping with each other and with all the keys.
+    for (let index = 0; index < 100; index += 1) {
+      fleet.add({ key: `range/${String(index)}`, rangeEnd: `range/${String(index)}~~` }, `range/${String(index)}`);
+    }
+    await fleet.group.ready();
+    const readyMs = performance.now() - startedAt;
+    process.stderr.write(`10,000 ranges ready after ${readyMs.toFixed(0)} ms\n`);
+    expect(fleet.living.length).toBe(10_000);
+    await putMany(server().address, 5_000, { prefix: 'range/', keys: 9_800, deleteEvery: 4 });
+    const last = await fleet.settle(raw);
+    await fleet.verify(raw, last);
+  });
+});
