@@ -4,7 +4,7 @@
  */
 import type { WatchCommand } from '../../wire/contract.js';
 import { EtcdError } from '../../wire/errors.js';
-import { abortedError } from '../abort-link.js';
+import { abortedError, linkAbort, refuseAborted } from '../abort-link.js';
 import { checkOptions, integerRule, signalRule } from '../options.js';
 import type { WatchEntry } from './watch-entry.js';
 
@@ -42,24 +42,33 @@ export class ProgressRequests {
       'progress',
     );
     const { timeoutMs = DEFAULT_TIMEOUT_MS, signal } = options;
-    if (signal?.aborted === true) throw abortedError(signal);
-    await entry.ready.promise; // the shard must know the watch before it is asked about it
+    refuseAborted(signal);
     if (entry.ended.settled || entry.dropped) throw endedError();
     const requestId = (this.#lastId += 1);
+    const deadline = performance.now() + timeoutMs;
     return new Promise((resolve, reject) => {
-      const abort = (): void => this.#finish(requestId, { error: abortedError(signal ?? AbortSignal.abort()) });
       const timer = setTimeout(() => {
         this.#finish(requestId, { error: timeoutError(timeoutMs) });
       }, timeoutMs + GRACE_MS);
-      signal?.addEventListener('abort', abort, { once: true });
+      const unlink = linkAbort(signal, () => {
+        this.#finish(requestId, { error: abortedError(signal ?? AbortSignal.abort()) });
+      });
       const finish: Pending['finish'] = (result) => {
         clearTimeout(timer);
-        signal?.removeEventListener('abort', abort);
+        unlink();
         if ('error' in result) reject(result.error);
         else resolve(BigInt(result.revision));
       };
-      this.#pending.set(requestId, { entry, deadline: performance.now() + timeoutMs, finish });
-      this.#send(entry, { kind: 'progress', requestId, watch: entry.watch, timeoutMs });
+      this.#pending.set(requestId, { entry, deadline, finish });
+      // The shard must know the watch before it is asked about it.
+      entry.ready.promise.then(
+        () => {
+          if (this.#pending.has(requestId)) this.#send(entry, progressCommand(requestId, entry, deadline));
+        },
+        () => {
+          this.#finish(requestId, { error: endedError() });
+        },
+      );
     });
   }
 
@@ -71,9 +80,7 @@ export class ProgressRequests {
   commandsOf(shard: number): WatchCommand[] {
     const commands: WatchCommand[] = [];
     for (const [requestId, { entry, deadline }] of this.#pending) {
-      if (entry.shard !== shard) continue;
-      const timeoutMs = Math.max(1, Math.round(deadline - performance.now()));
-      commands.push({ kind: 'progress', requestId, watch: entry.watch, timeoutMs });
+      if (entry.shard === shard && entry.created) commands.push(progressCommand(requestId, entry, deadline));
     }
     return commands;
   }
@@ -94,6 +101,11 @@ export class ProgressRequests {
     this.#pending.delete(requestId);
     pending?.finish(result);
   }
+}
+
+function progressCommand(requestId: number, entry: WatchEntry, deadline: number): WatchCommand {
+  const timeoutMs = Math.max(1, Math.round(deadline - performance.now()));
+  return { kind: 'progress', requestId, watch: entry.watch, timeoutMs };
 }
 
 function timeoutError(timeoutMs: number): EtcdError {

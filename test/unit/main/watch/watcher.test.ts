@@ -304,9 +304,21 @@ describe('progress', () => {
     created(router, 1, 5);
     await turn();
     const [command] = link.take('progress');
-    expect(command).toMatchObject({ watch: 1, timeoutMs: 1_000 });
+    expect(command).toMatchObject({ watch: 1 });
+    expect(command?.timeoutMs).toBeLessThanOrEqual(1_000);
+    expect(command?.timeoutMs).toBeGreaterThan(0);
     router.report(0, { kind: 'progress', requestId: command?.requestId ?? 0, revision: 77, error: undefined });
     expect(await asked).toBe(77n);
+  });
+
+  test('of a watch that is never created ends with its signal and with its time', async () => {
+    const { link, watch } = setup();
+    const controller = new AbortController();
+    const aborted = watch().progress({ signal: controller.signal });
+    controller.abort();
+    await expect(aborted).rejects.toMatchObject({ code: 'aborted' });
+    await expect(watch().progress({ timeoutMs: 1 })).rejects.toMatchObject({ code: 'timeout' });
+    expect(link.take('progress')).toEqual([]);
   });
 
   test('ends with the signal, with the watch, and with the engine', async () => {
