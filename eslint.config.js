@@ -82,7 +82,7 @@ export default defineConfig(
     },
   },
   {
-    files: ['eslint.config.js', 'vitest.config.ts'],
+    files: ['eslint.config.js', 'vitest.config.ts', 'test/soak/vitest.config.ts'],
     // These tools read a default export.
     rules: { 'no-restricted-syntax': 'off' },
   },

@@ -158,7 +158,7 @@ export async function randomRun({ seed, watches, steps }: RandomRun): Promise<vo
         }
       }
     }
-    const events = fleet.recorder.labels.reduce((sum, label) => sum + fleet.recorder.count(label), 0);
+    const events = fleet.recorder.labels.reduce<number>((sum, label) => sum + fleet.recorder.count(label), 0);
     const ended = [...reasons].map(([reason, count]) => `${String(count)} ${reason}`).join(', ');
     process.stderr.write(
       `seed ${String(seed)}: ${String(fleet.watches.size)} watches, ${String(last)} revisions, ${String(events)} events delivered, ends: ${ended || 'none'}\n`,
