@@ -1,0 +1,152 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { EtcdError, errorToPlain } from '../../../../src/wire/errors.js';
+import type { LeaseCommand } from '../../../../src/wire/lease-contract.js';
+import { LeaseState, LeaseStatus } from '../../../../src/wire/lease-state.js';
+import { monotonicMs } from '../../../../src/wire/monotonic-clock.js';
+import { Leases } from '../../../../src/main/lease/leases.js';
+import type { LeaseEnd } from '../../../../src/main/lease/lease-end.js';
+
+const CLOSED = new EtcdError('the engine was closed', { code: 'closed' });
+const CRASH = new EtcdError('the worker crashed', { code: 'shard-failed' });
+const open: Leases[] = [];
+afterEach(() => {
+  for (const leases of open.splice(0)) leases.close(CLOSED);
+});
+
+/** The service with one shard that this test plays. */
+function rig(livenessMs = 0) {
+  const sent: LeaseCommand[] = [];
+  const leases = new Leases({
+    link: { shards: 1, send: (_shard, command) => sent.push(command), failure: () => undefined },
+    rpc: {
+      revoke: () => Promise.resolve(),
+      timeToLive: () => Promise.resolve(undefined),
+      list: () => Promise.resolve([]),
+      keepAliveOnce: () => Promise.resolve(0),
+    },
+    put: () => Promise.resolve(),
+    livenessMs,
+  });
+  open.push(leases);
+  const state = new LeaseState(leases.sharedState(0));
+  const live = (slot: number, ttlMs = 10_000): void => {
+    state.deadlineMs[slot] = monotonicMs() + ttlMs;
+    state.setStatus(slot, LeaseStatus.Live);
+  };
+  const granted = (...slots: number[]): void => {
+    for (const slot of slots) live(slot);
+    leases.report(0, { kind: 'lease-granted', slots: Uint32Array.from(slots) });
+  };
+  return { leases, sent, state, live, granted };
+}
+
+describe('the lease service', () => {
+  it('is alive by the shared state alone: status, deadline, heartbeat', async () => {
+    const { leases, state, granted } = rig();
+    const asked = leases.grant({ ttlSeconds: 10 });
+    granted(0);
+    const lease = await asked;
+    expect(lease.isAlive()).toBe(true);
+    state.deadlineMs[0] = monotonicMs() - 1;
+    expect(lease.isAlive()).toBe(false);
+    expect(lease.remainingMs).toBe(0);
+    state.deadlineMs[0] = monotonicMs() + 5_000;
+    state.wallAheadMs = Date.now() - monotonicMs() - 60_000; // the machine slept for a minute
+    expect(lease.isAlive()).toBe(false);
+    state.wallAheadMs = Date.now() - monotonicMs();
+    expect(lease.isAlive()).toBe(true);
+    state.setStatus(0, LeaseStatus.Lost); // written, not reported yet
+    expect(lease.isAlive()).toBe(false);
+  });
+
+  it('tells the shard when it finds by itself that it hung, so that both agree', async () => {
+    const { leases, state, granted } = rig(500);
+    const asked = leases.grant({ ttlSeconds: 10 });
+    granted(0);
+    const lease = await asked;
+    state.heartbeatMs = monotonicMs() - 501;
+    expect(lease.isAlive()).toBe(false);
+    expect(state.halts).toBe(1);
+  });
+
+  it('ends a lease once, whatever is reported, and never mistakes a slot for its next lease', async () => {
+    const { leases, granted, sent } = rig();
+    const asked = leases.grant({ ttlSeconds: 10 });
+    granted(0);
+    const first = await asked;
+    const ends: LeaseEnd[] = [];
+    void first.ended.then((end) => ends.push(end));
+    const slots = Uint32Array.of(0);
+    leases.report(0, { kind: 'lease-ended', slots, reason: 'lost', error: errorToPlain(CRASH) });
+    leases.report(0, { kind: 'lease-ended', slots, reason: 'expired', error: undefined });
+    const again = leases.grant({ ttlSeconds: 10 });
+    expect(sent.at(-1)).toMatchObject({ kind: 'grant', slots });
+    granted(0);
+    const second = await again;
+    first.release();
+    await first.revoke();
+    expect(second.isAlive()).toBe(true);
+    expect(first.isAlive()).toBe(false);
+    await expect(first.ended).resolves.toMatchObject({ reason: 'lost', error: { code: 'shard-failed' } });
+    expect(ends).toHaveLength(1);
+    expect(sent.map(({ kind }) => kind)).toEqual(['grant', 'grant']);
+  });
+
+  it('rejects a bulk grant with its first refusal once all are answered, and revokes the others', async () => {
+    const { leases, granted, sent } = rig();
+    const asked = leases.grantMany(3, { ttlSeconds: 10 });
+    granted(0, 2);
+    const refusal = new EtcdError('no', { code: 'no-space' });
+    leases.report(0, { kind: 'lease-refused', slots: Uint32Array.of(1), error: errorToPlain(refusal) });
+    await expect(asked).rejects.toMatchObject({ code: 'no-space' });
+    expect(sent.at(-1)).toMatchObject({ kind: 'revoke', slots: Uint32Array.of(0, 2) });
+  });
+
+  it('a failed revocation rejects and leaves the lease alive', async () => {
+    const { leases, granted } = rig();
+    const asked = leases.grant({ ttlSeconds: 10 });
+    granted(0);
+    const lease = await asked;
+    const revoked = lease.revoke();
+    const denied = new EtcdError('no', { code: 'permission-denied' });
+    leases.report(0, { kind: 'lease-revoke-failed', slots: Uint32Array.of(0), error: errorToPlain(denied) });
+    await expect(revoked).rejects.toMatchObject({ code: 'permission-denied' });
+    expect(lease.isAlive()).toBe(true);
+  });
+
+  it('tells a new shard what each lease was about, and ends those whose end was written but not reported', async () => {
+    const { leases, granted, state } = rig();
+    const asked = leases.grantMany(4, { ttlSeconds: 10 });
+    granted(0, 1, 2, 3);
+    const many = await asked;
+    const pending = leases.grant({ ttlSeconds: 10, leaseId: 7n });
+    pending.catch(() => undefined);
+    const ends: LeaseEnd[] = [];
+    many.onEnded((end) => ends.push(end));
+    const revoking = many.at(1).revoke();
+    revoking.catch(() => undefined);
+    many.at(2).release();
+    state.setStatus(3, LeaseStatus.Expired);
+    const commands = leases.resume(0);
+    expect(ends.map(({ reason }) => reason)).toEqual(['released', 'expired']);
+    expect(commands).toEqual([
+      { kind: 'grant', slots: Uint32Array.of(4), drawn: false, timeoutMs: 10_000, resumed: true },
+      { kind: 'adopt', slots: Uint32Array.of(0, 1) },
+      { kind: 'revoke', slots: Uint32Array.of(1), timeoutMs: 10_001 },
+    ]);
+  });
+
+  it('with a shard that failed for good, and with close, nothing waits for ever', async () => {
+    const { leases, granted } = rig();
+    const asked = leases.grant({ ttlSeconds: 10 });
+    granted(0);
+    const lease = await asked;
+    const pending = leases.grant({ ttlSeconds: 10 });
+    leases.failed(0, CRASH);
+    await expect(lease.ended).resolves.toMatchObject({ reason: 'halted', error: { code: 'shard-failed' } });
+    await expect(pending).rejects.toMatchObject({ code: 'shard-failed' });
+    const late = leases.grant({ ttlSeconds: 10 });
+    leases.close(CLOSED);
+    await expect(late).rejects.toMatchObject({ code: 'closed' });
+  });
+});
