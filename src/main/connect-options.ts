@@ -143,7 +143,7 @@ export async function resolveConnectOptions(given: ConnectOptions): Promise<Engi
       maxRevisionBytes: given.maxRevisionBytes ?? 256 * MiB,
       flushBytes: 256 * 1024,
       flushEvents: 8_192,
-      flushIntervalMs: 4,
+      flushIntervalMs: 6,
     },
     name: given.name,
     shards: given.shards ?? defaultShards(availableParallelism()),

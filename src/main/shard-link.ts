@@ -16,6 +16,7 @@ import type {
 } from '../wire/contract.js';
 import { EtcdError, toEtcdError } from '../wire/errors.js';
 import { openBatch, type EventBatchData } from '../wire/event-batch.js';
+import { packCommand } from '../wire/posted-command.js';
 import { CrashCount } from './crash-count.js';
 import type { ShardRun } from './shard-pool.js';
 
@@ -127,7 +128,9 @@ export class ShardLink {
   /** Sends a command; starts the shard if need be. While it is being replaced nothing is sent: `resume` tells the new one. */
   send(command: ShardCommand): void {
     this.start();
-    if (this.#state.kind === 'starting' || this.#state.kind === 'running') this.#state.port.postMessage(command);
+    if (this.#state.kind !== 'starting' && this.#state.kind !== 'running') return;
+    const { posted, transfer } = packCommand(command);
+    this.#state.port.postMessage(posted, transfer);
   }
 
   /** The shard's figures; undefined when it does not run, or does not answer in time. */

@@ -7,6 +7,8 @@ import { dispatch } from '../wire/contract.js';
 import type { Handlers, ShardCommand, ShardInit, ShardReport, ShardStats } from '../wire/contract.js';
 import { toEtcdError } from '../wire/errors.js';
 import type { LeaseCommand } from '../wire/lease-contract.js';
+import { unpackCommand } from '../wire/posted-command.js';
+import type { PostedCommand } from '../wire/posted-command.js';
 import { Batcher } from './batch/batcher.js';
 import { LeaseEngine } from './lease/lease-engine.js';
 import { systemClock, systemTimers } from './lease/system-clock.js';
@@ -91,9 +93,9 @@ export class CommandLoop {
         else reject(toEtcdError(failure));
       };
     });
-    this.#port.on('message', (command: ShardCommand) => {
+    this.#port.on('message', (posted: PostedCommand) => {
       try {
-        dispatch(this.#handlers, command);
+        dispatch(this.#handlers, unpackCommand(posted));
       } catch (error) {
         // Inline, an exception here would be the application's: the shard ends instead and is started again.
         this.#takeDown();

@@ -199,7 +199,8 @@ export class Outlet<View> implements WatchOwner {
     this.#ending.delete(entry);
     this.#lagging.delete(entry);
     this.#holds.delete(entry);
-    entry.ready.reject(end.reason === 'cancelled' ? cancelledError() : end.error);
+    // Made only where somebody may be told: thousands of errors with their stacks take longer than the cancels.
+    if (!entry.created) entry.ready.reject(end.reason === 'cancelled' ? cancelledError() : end.error);
     entry.ended.resolve(end);
     publishWatchEnded(entry.watchId, end);
     try {

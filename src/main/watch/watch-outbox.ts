@@ -1,9 +1,12 @@
 /**
  * The watch commands for one shard, gathered during a turn of the event loop and sent as few messages: adding 10,000
- * watches costs one. Main thread. While its shard is being replaced nothing is sent: the new one is told everything.
+ * watches costs twenty. Main thread. While its shard is being replaced nothing is sent: the new one is told everything.
  */
 import type { WatchCommand, WatchNumber, WatchSpec } from '../../wire/contract.js';
 import type { WatchEntry } from './watch-entry.js';
+
+/** So many new watches are sent at once, without waiting for the turn's end: their shard creates them while more are added. */
+const CHUNK = 512;
 
 export class WatchOutbox {
   readonly #send: (command: WatchCommand) => void;
@@ -19,7 +22,8 @@ export class WatchOutbox {
 
   add(entry: WatchEntry): void {
     this.#added.push(entry);
-    this.#schedule();
+    if (this.#added.length >= CHUNK) this.#flush();
+    else this.#schedule();
   }
 
   /** Only for a watch that was sent. */

@@ -33,6 +33,7 @@ interface ShardSide {
   readonly outbox: WatchOutbox;
   /** Set once it has failed for good. */
   failure: EtcdError | undefined;
+  isAlive: boolean;
   watchers: number;
   /** Cancels that the shard has not confirmed yet. */
   readonly cancelling: Map<number, () => void>;
@@ -52,6 +53,7 @@ export class WatchRouter {
       shard,
       outbox: new WatchOutbox((command) => link.send(command)),
       failure: undefined,
+      isAlive: true,
       watchers: 0,
       cancelling: new Map(),
     }));
@@ -89,7 +91,7 @@ export class WatchRouter {
    */
   open(request: WatchRequest, watchId: bigint, owner: SegmentSink): WatchEntry {
     if (this.#isClosed) throw closedError();
-    const shard = leastLoadedShard(this.#loads());
+    const shard = leastLoadedShard(this.#sides);
     const side = shard === undefined ? undefined : this.#sides[shard];
     if (side === undefined) throw this.#noShard();
     const entry = new WatchEntry(this.#table.draw(), side.shard, watchId, request, owner);
@@ -201,6 +203,7 @@ export class WatchRouter {
     const side = this.#sides[shard];
     if (side === undefined) return;
     side.failure = error;
+    side.isAlive = false;
     side.outbox.clear();
     confirmAll(side);
     for (const entry of Array.from(this.#table)) if (entry.shard === shard) this.#end(entry, error);
@@ -255,10 +258,6 @@ export class WatchRouter {
     const side = this.#sides[entry.shard];
     if (side !== undefined) side.watchers -= 1;
     return true;
-  }
-
-  *#loads(): Generator<{ shard: number; watchers: number; isAlive: boolean }> {
-    for (const { shard, watchers, failure } of this.#sides) yield { shard, watchers, isAlive: failure === undefined };
   }
 
   #noShard(): EtcdError {

@@ -62,12 +62,12 @@ export class Batcher {
   /** Something was appended to the writer: send it now, or see to it that it will be sent. */
   appended(): void {
     if (this.#stalled || this.#closed) return;
-    const { limits, now } = this.#options;
+    const { limits } = this.#options;
     const { writer } = this;
     if (writer.bytes >= limits.flushBytes || writer.eventCount >= limits.flushEvents) {
       this.#flushWithinCredit();
     } else if (this.#nextTurn === undefined && this.#interval === undefined) {
-      const waitMs = this.#recentEvents < BURST_EVENTS ? 0 : this.#lastFlush + limits.flushIntervalMs - now();
+      const waitMs = this.#waitMs();
       // An immediate runs after all sockets that are readable in this turn were read: what arrived together leaves together.
       if (waitMs <= 0) this.#nextTurn = setImmediate(this.#onTurn);
       else if (this.#options.sleep !== undefined) this.#nextTurn = setImmediate(this.#onBusyTurn);
@@ -75,11 +75,21 @@ export class Batcher {
     }
   }
 
+  /** How long what is there may wait; nothing while there is little to tell. */
+  #waitMs(): number {
+    const { limits, now } = this.#options;
+    return this.#recentEvents < BURST_EVENTS ? 0 : this.#lastFlush + limits.flushIntervalMs - now();
+  }
+
   /** Tells main that a watch was created; leaves with the next flush, before any batch. */
   created(watch: number, startRevision: number): void {
     this.#createdWatches.push(watch);
     this.#createdRevisions.push(startRevision);
-    this.appended();
+    // Told together when they are many; never by sleeping, since more creates wait for the answers.
+    if (this.#stalled || this.#closed || this.#nextTurn !== undefined || this.#interval !== undefined) return;
+    const waitMs = this.#waitMs();
+    if (waitMs <= 0) this.#nextTurn = setImmediate(this.#onTurn);
+    else this.#interval = setTimeout(this.#onTurn, Math.ceil(waitMs));
   }
 
   /** Sends a report that must come after everything appended so far, credit or not. */
@@ -136,18 +146,26 @@ export class Batcher {
 
   #flush(): void {
     this.#unschedule();
-    if (this.#createdWatches.length > 0) {
-      const watches = this.#createdWatches;
-      const startRevisions = this.#createdRevisions;
-      this.#createdWatches = [];
-      this.#createdRevisions = [];
-      this.#options.post({ kind: 'watch-created', watches, startRevisions }, []);
-    }
-    if (this.writer.empty) return;
+    const created = this.#createdWatches.length;
+    const events = this.writer.eventCount;
+    if (created === 0 && this.writer.empty) return;
     const now = this.#options.now();
     const drained = Math.max(0, this.#recentEvents - (now - this.#lastFlush));
-    this.#recentEvents = Math.min(2 * BURST_EVENTS, drained + this.writer.eventCount);
+    this.#recentEvents = Math.min(2 * BURST_EVENTS, drained + events + created);
     this.#lastFlush = now;
+    if (created > 0) this.#postCreated();
+    if (!this.writer.empty) this.#postBatch();
+  }
+
+  #postCreated(): void {
+    const watches = this.#createdWatches;
+    const startRevisions = this.#createdRevisions;
+    this.#createdWatches = [];
+    this.#createdRevisions = [];
+    this.#options.post({ kind: 'watch-created', watches, startRevisions }, []);
+  }
+
+  #postBatch(): void {
     this.#events += this.writer.eventCount;
     const bytes = this.writer.seal();
     this.#batches += 1;
