@@ -29,7 +29,11 @@ export interface WatchRangeOptions {
   readonly events?: 'all' | 'put' | 'delete' | undefined;
   /** Also deliver empty batches that tell how far an idle watch has come (every 10 minutes by etcd's default). Default false. */
   readonly progressNotify?: boolean | undefined;
-  /** Let the server split large answers; they are put together again here. Default true. */
+  /**
+   * Let the server split answers above its request limit (1.5 MiB by default); revisions are put together again here. Without
+   * it one answer may be as large as `maxMessageBytes` allows. etcd splits in time quadratic to the events of a fragment, so
+   * false replays a long history of small events in large transactions many times faster. Default true.
+   */
   readonly fragment?: boolean | undefined;
   /** Cancels the watch. */
   readonly signal?: AbortSignal | undefined;
