@@ -52,9 +52,9 @@ export default defineConfig({
           include: etcd === undefined ? [] : patterns(folders),
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          // Each file runs servers and worker threads of its own and measures time: more at once only makes them flaky.
+          // Each file runs servers and worker threads of its own. Most of their time they wait; more at once makes them flaky.
           // A worker limit of its own puts a project into a group of its own.
-          maxWorkers: 2,
+          maxWorkers: 4,
           sequence: { groupOrder: 1 },
         },
       })),
