@@ -1,12 +1,9 @@
 /**
  * The watch commands for one shard, gathered during a turn of the event loop and sent as few messages: adding 10,000
- * watches costs twenty. Main thread. While its shard is being replaced nothing is sent: the new one is told everything.
+ * watches costs one. Main thread. While its shard is being replaced nothing is sent: the new one is told everything.
  */
 import type { WatchCommand, WatchNumber, WatchSpec } from '../../wire/contract.js';
 import type { WatchEntry } from './watch-entry.js';
-
-/** So many new watches are sent at once, without waiting for the turn's end: their shard creates them while more are added. */
-const CHUNK = 512;
 
 export class WatchOutbox {
   readonly #send: (command: WatchCommand) => void;
@@ -22,8 +19,7 @@ export class WatchOutbox {
 
   add(entry: WatchEntry): void {
     this.#added.push(entry);
-    if (this.#added.length >= CHUNK) this.#flush();
-    else this.#schedule();
+    this.#schedule();
   }
 
   /** Only for a watch that was sent. */
