@@ -144,7 +144,9 @@ export async function randomRun({ seed, watches, steps }: RandomRun): Promise<vo
     reader.pauseMs = 0;
     for (const { member } of fleet.living) if (member.paused) member.resume();
     await eventually(async () => (await raw.revision()) > 0n);
-    const last = await fleet.settle(raw, 60_000);
+    // A watch from «now» sees what is written after its creation, which a cut may have delayed.
+    await Promise.allSettled(fleet.living.map(({ member }) => member.ready));
+    const last = await fleet.settle(raw, 40_000);
     await learn();
     await fleet.verify(raw, last, new WatchTruth(truth));
     const reasons = new Map<string, number>();

@@ -141,7 +141,9 @@ describe('a cluster of three', () => {
       await written(50);
       await leader.kill();
       // A write that is served after the kill shows that there is a new leader.
-      await kv.put('after', '1', { timeoutMs: 20_000 }).catch(() => kv.put('after', '2', { timeoutMs: 20_000 }));
+      await eventually(async () => (await kv.put('after', '1', { timeoutMs: 20_000 })) !== undefined, {
+        timeoutMs: 30_000,
+      });
       await written(outcomes.size + 50);
     } finally {
       stop.abort();
