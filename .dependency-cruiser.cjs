@@ -1,6 +1,7 @@
 // Import directions (docs/architecture.md) and cycles, checked by `npm run deps:check`.
 //
 //   src/main -> src/wire <- src/workers        src/embedded -> src/wire
+//   src/main -> src/generated <- src/embedded  (protobuf code for unary calls, made by scripts/build.js)
 //
 // main reaches the shard's code by URL only. Type-only imports count: a direction that only types break is broken too.
 
@@ -8,7 +9,7 @@
 const owners = {
   piscina: '^src/main/shard-pool\\.ts$',
   msgpackr: '^src/wire/event-batch\\.ts$',
-  '@grpc/grpc-js': '^src/(main/unary/|workers/transport/grpc-js-)',
+  '@grpc/grpc-js': '^src/(main/unary/|workers/transport/grpc-js-|embedded/transport/)',
   commander: '^src/main/cli/',
   'cli-progress': '^src/main/cli/',
 };
@@ -18,7 +19,7 @@ const entries = [
   '^src/main/index\\.ts$',
   '^src/main/cli/vigil\\.ts$',
   '^src/main/relation/index\\.ts$',
-  '^src/embedded/index\\.ts$',
+  '^src/embedded/(index|testing)\\.ts$',
   // Entry files of threads, loaded by URL.
   '^src/workers/shard\\.ts$',
   '^src/embedded/server-thread\\.ts$',
@@ -49,7 +50,7 @@ module.exports = {
       severity: 'error',
       comment: 'Code that no entry leads to is dead, even when its files import each other.',
       from: { path: entries },
-      to: { path: '^src/', pathNot: ['\\.d\\.ts$', '^src/main/generated/', ...entries], reachable: false },
+      to: { path: '^src/', pathNot: ['\\.d\\.ts$', '^src/generated/', ...entries], reachable: false },
     },
     {
       name: 'no-unresolvable',
@@ -94,22 +95,28 @@ module.exports = {
       name: 'main-imports-wire-only',
       severity: 'error',
       comment: 'Shard code is reached by URL, never by import.',
-      from: { path: '^src/main/' },
-      to: { path: '^src/', pathNot: '^src/(main|wire)/' },
+      from: { path: '^src/main/', pathNot: '^src/main/cli/' },
+      to: { path: '^src/', pathNot: '^src/(main|wire|generated)/' },
     },
     {
       name: 'embedded-imports-wire-only',
       severity: 'error',
       from: { path: '^src/embedded/' },
-      to: { path: '^src/', pathNot: '^src/(embedded|wire)/' },
+      to: { path: '^src/', pathNot: '^src/(embedded|wire|generated)/' },
     },
     {
       name: 'cli-uses-the-public-api',
       severity: 'error',
-      comment: 'What the command needs, a user needs too.',
+      comment: 'What the command needs, a user needs too: it imports public entries only.',
       from: { path: '^src/main/cli/' },
       to: {
-        pathNot: ['^src/main/cli/', '^src/main/index\\.ts$', inPackage('(commander|cli-progress|@types/cli-progress)')],
+        pathNot: [
+          '^src/main/cli/',
+          '^src/main/index\\.ts$',
+          '^src/main/relation/index\\.ts$',
+          '^src/embedded/(index|testing)\\.ts$',
+          inPackage('(commander|cli-progress|@types/cli-progress)'),
+        ],
         dependencyTypesNot: ['core'],
       },
     },
@@ -130,8 +137,8 @@ module.exports = {
     {
       name: 'protobufjs-stays-out-of-hot-paths',
       severity: 'error',
-      comment: 'Streams are decoded by hand; generated code is for the unary calls of the main thread.',
-      from: { path: '^src/', pathNot: '^src/main/' },
+      comment: 'Streams are decoded by hand; generated code is for unary calls and for the embedded server.',
+      from: { path: '^src/', pathNot: '^src/(main|embedded|generated)/' },
       to: { path: inPackage('(protobufjs|long)') },
     },
     ...Object.entries(owners).map(([name, owner]) => ({
@@ -143,7 +150,7 @@ module.exports = {
     })),
   ],
   options: {
-    doNotFollow: { path: ['node_modules', '^src/main/generated/'] },
+    doNotFollow: { path: ['node_modules', '^src/generated/'] },
     tsConfig: { fileName: 'tsconfig.json' },
     tsPreCompilationDeps: true,
     enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'types', 'node', 'default'] },

@@ -11,7 +11,7 @@ export default defineConfig(
     'node_modules/',
     'coverage/',
     'bench/results/',
-    'src/main/generated/',
+    'src/generated/',
     '.dependency-cruiser.cjs',
     // Compiled or run as a user of the packed tarball would, outside this project's settings.
     'test/types/consumer/',

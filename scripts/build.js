@@ -2,7 +2,7 @@
 // `prepare` after `npm ci` in a clone. With nothing changed it costs one incremental run of tsc.
 //
 //   node scripts/build.js               everything
-//   node scripts/build.js --generate    only src/main/generated (what lint and the type check need)
+//   node scripts/build.js --generate    only src/generated (what lint and the type check need)
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
@@ -21,7 +21,7 @@ import { fileURLToPath } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const require = createRequire(import.meta.url);
-const generatedFolder = join(root, 'src/main/generated');
+const generatedFolder = join(root, 'src/generated');
 const dist = join(root, 'dist');
 const buildInfo = join(dist, 'build.tsbuildinfo');
 
@@ -57,7 +57,7 @@ function filesIn(folder) {
     .sort();
 }
 
-/** Writes src/main/generated/etcd.{js,d.ts}, unless they were made from the same protos, options and generator. */
+/** Writes src/generated/etcd.{js,d.ts}, unless they were made from the same protos, options and generator. */
 function generate() {
   const protos = filesIn(join(root, 'protos')).filter((name) => name.endsWith('.proto'));
   if (protos.length === 0) throw new Error('protos/ holds no .proto file: the clone is incomplete');
@@ -107,9 +107,9 @@ function compile() {
   run(typescript, ['-p', 'tsconfig.json', '--incremental', '--tsBuildInfoFile', buildInfo]);
 
   // tsc copies neither JavaScript nor declaration files.
-  mkdirSync(join(dist, 'main/generated'), { recursive: true });
+  mkdirSync(join(dist, 'generated'), { recursive: true });
   for (const name of ['etcd.js', 'etcd.d.ts'])
-    copyFileSync(join(generatedFolder, name), join(dist, 'main/generated', name));
+    copyFileSync(join(generatedFolder, name), join(dist, 'generated', name));
   removeStale();
   const command = join(dist, 'main/cli/vigil.js');
   if (existsSync(command)) chmodSync(command, 0o755);

@@ -1,5 +1,5 @@
 /** A Kv over a unary client of its own, as the engine makes one, and what its tests need beside it. */
-import { etcdserverpb as rpc } from '../../src/main/generated/etcd.js';
+import { etcdserverpb as rpc } from '../../src/generated/etcd.js';
 import { Kv } from '../../src/main/kv/kv.js';
 import { long } from '../../src/main/kv/requests.js';
 import { UnaryClient } from '../../src/main/unary/unary-client.js';

@@ -3,7 +3,7 @@
  */
 import { requireInt64 } from '../../wire/int64.js';
 import { toBytes, toKeyRange, type KeyInput, type RangeInput } from '../../wire/key-range.js';
-import { etcdserverpb as rpc } from '../generated/etcd.js';
+import { etcdserverpb as rpc } from '../../generated/etcd.js';
 import { anyLeaseIdOf, type LeaseInput } from './kv-options.js';
 import { long } from './requests.js';
 import type { Comparison } from './txn-builder.js';

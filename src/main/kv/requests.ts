@@ -4,7 +4,7 @@
  */
 import { longFromBigint } from '../../wire/int64.js';
 import { toBytes, toKey, toKeyRange, type KeyInput, type RangeInput } from '../../wire/key-range.js';
-import { etcdserverpb as rpc } from '../generated/etcd.js';
+import { etcdserverpb as rpc } from '../../generated/etcd.js';
 import {
   leaseIdOf,
   optionalBoolean,

@@ -5,7 +5,7 @@
 import { EtcdError } from '../../wire/errors.js';
 import { bigintFromLong } from '../../wire/int64.js';
 import { Bytes } from '../bytes.js';
-import type { etcdserverpb as rpc, mvccpb } from '../generated/etcd.js';
+import type { etcdserverpb as rpc, mvccpb } from '../../generated/etcd.js';
 import type { DeleteResult, KeyValue, PutResult, RangeResult, ResponseHeader } from './key-value.js';
 
 const NO_BYTES = new Uint8Array(0);

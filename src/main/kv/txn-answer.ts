@@ -1,7 +1,7 @@
 /**
  * What a transaction answered, matched with what it was asked. Main thread; pure.
  */
-import type { etcdserverpb as rpc } from '../generated/etcd.js';
+import type { etcdserverpb as rpc } from '../../generated/etcd.js';
 import type { ResponseHeader } from './key-value.js';
 import { deleteResultFrom, headerFrom, malformed, putResultFrom, rangeResultFrom } from './responses.js';
 import { TxnBuilder, type TxnStep, type TxnSteps } from './txn-builder.js';

@@ -3,7 +3,7 @@
  * generated type is part of a public one. Main thread; pure.
  */
 import { EtcdError } from '../../wire/errors.js';
-import type { etcdserverpb as rpc } from '../generated/etcd.js';
+import type { etcdserverpb as rpc } from '../../generated/etcd.js';
 import { refusal } from './kv-options.js';
 import {
   TxnBuilder,

@@ -1,5 +1,5 @@
 /** The unary lease calls of the main thread: about leases that may be held by anybody. */
-import { etcdserverpb as rpc } from '../generated/etcd.js';
+import { etcdserverpb as rpc } from '../../generated/etcd.js';
 import { EtcdError } from '../../wire/errors.js';
 import { bigintFromLong } from '../../wire/int64.js';
 import { long } from '../kv/requests.js';

@@ -2,7 +2,7 @@
  * The unary methods of etcd's API that the main thread calls: path, request, answer. Main thread. The generated code is
  * imported here and by the converters next to each service, nowhere else.
  */
-import { etcdserverpb as rpc } from '../generated/etcd.js';
+import { etcdserverpb as rpc } from '../../generated/etcd.js';
 import type { UnaryMethod } from './unary-method.js';
 
 /** What is used of a class that protobufjs generates. */

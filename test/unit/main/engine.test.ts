@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { resolveConnectOptions } from '../../../src/main/connect-options.js';
 import { Engine } from '../../../src/main/engine.js';
 import { Etcd } from '../../../src/main/etcd.js';
-import { etcdserverpb as rpc } from '../../../src/main/generated/etcd.js';
+import { etcdserverpb as rpc } from '../../../src/generated/etcd.js';
 import type { ShardPool } from '../../../src/main/shard-pool.js';
 import { maintenanceMethods } from '../../../src/main/unary/etcd-methods.js';
 import { ScriptedServer } from './unary/scripted-server.js';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { etcdserverpb } from '../../../src/main/generated/etcd.js';
+import { etcdserverpb } from '../../../src/generated/etcd.js';
 import { EtcdError } from '../../../src/wire/errors.js';
 import { ProtoWriter } from '../../../src/wire/proto-writer.js';
 import { writeCancel, writeCreate, writeProgressRequest } from '../../../src/workers/watch/watch-request.js';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { etcdserverpb as rpc } from '../../../../src/main/generated/etcd.js';
+import { etcdserverpb as rpc } from '../../../../src/generated/etcd.js';
 import { compare } from '../../../../src/main/kv/compare.js';
 import { Kv } from '../../../../src/main/kv/kv.js';
 import { del, get, put, range } from '../../../../src/main/kv/operation.js';

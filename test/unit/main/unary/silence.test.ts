@@ -1,7 +1,7 @@
 /** Members whose connection is open but that give no sign of life. */
 import { getEventListeners } from 'node:events';
 import { afterEach, describe, expect, it } from 'vitest';
-import { etcdserverpb as rpc } from '../../../../src/main/generated/etcd.js';
+import { etcdserverpb as rpc } from '../../../../src/generated/etcd.js';
 import { kvMethods } from '../../../../src/main/unary/etcd-methods.js';
 import { UnaryClient } from '../../../../src/main/unary/unary-client.js';
 import { ScriptedServer, settingsFor, type Answer, type Seen } from './scripted-server.js';

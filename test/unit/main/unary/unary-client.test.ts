@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { etcdserverpb as rpc } from '../../../../src/main/generated/etcd.js';
+import { etcdserverpb as rpc } from '../../../../src/generated/etcd.js';
 import { probe } from '../../../../src/main/unary/probe.js';
 import { kvMethods } from '../../../../src/main/unary/etcd-methods.js';
 import { UnaryClient } from '../../../../src/main/unary/unary-client.js';

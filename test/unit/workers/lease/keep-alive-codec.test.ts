@@ -6,7 +6,7 @@ import {
   encodeGrant,
   encodeRevoke,
 } from '../../../../src/workers/lease/lease-messages.js';
-import { etcdserverpb as rpc } from '../../../../src/main/generated/etcd.js';
+import { etcdserverpb as rpc } from '../../../../src/generated/etcd.js';
 import { long } from '../../../../src/main/kv/requests.js';
 import { bigintFromLong } from '../../../../src/wire/int64.js';
 import { Rng } from '../../../support/rng.js';

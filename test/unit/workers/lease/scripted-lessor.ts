@@ -1,6 +1,6 @@
 /** A server that grants and renews leases as etcd does, one stream strictly in order, with leases that misbehave. */
 import type { ServerHttp2Stream } from 'node:http2';
-import { etcdserverpb as rpc } from '../../../../src/main/generated/etcd.js';
+import { etcdserverpb as rpc } from '../../../../src/generated/etcd.js';
 import { long } from '../../../../src/main/kv/requests.js';
 import { bigintFromLong } from '../../../../src/wire/int64.js';
 import { accept, finish, frame, ScriptedServer } from '../../../support/scripted-server.js';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { etcdserverpb, mvccpb } from '../../../../src/main/generated/etcd.js';
+import { etcdserverpb, mvccpb } from '../../../../src/generated/etcd.js';
 import { EtcdError } from '../../../../src/wire/errors.js';
 import { EVENT_DELETE, NO_PREV, openBatch } from '../../../../src/wire/event-batch.js';
 import { BatchWriter } from '../../../../src/workers/batch/batch-writer.js';
