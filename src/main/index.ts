@@ -61,5 +61,5 @@ export type { EngineStats, ShardSummary } from './stats.js';
 export type { Lane, ShardStats } from '../wire/contract.js';
 export type { StatusMessage, WatchEndedMessage } from './diagnostics.js';
 
-export { CompactedError, EtcdError, LeaseError } from '../wire/errors.js';
+export { CompactedError, EtcdError, HookToolError, LeaseError } from '../wire/errors.js';
 export type { EtcdErrorCode, EtcdErrorInit, Outcome } from '../wire/errors.js';

@@ -51,6 +51,22 @@ export type EtcdErrorCode =
   | 'duplicate-key'
   | 'too-many-operations'
   | 'unimplemented'
+  /** Nothing of Juju is there: this process is not a hook, or the hook tool is not on PATH (Juju is too old for it). */
+  | 'hook-tool-missing'
+  /** A hook tool refused or gave an answer that cannot be used; see {@link HookToolError.exitCode}. */
+  | 'hook-tool-failed'
+  /** No such relation, or no such member of it. */
+  | 'relation-not-found'
+  /** The other side of the relation has not published what this needs, or only a part of it. */
+  | 'relation-not-ready'
+  /** Only the leader of the application may do this. */
+  | 'not-leader'
+  /** There is no such Juju secret. */
+  | 'secret-not-found'
+  /** The Juju secret is not granted to this unit. */
+  | 'secret-denied'
+  /** Certificates and key that cannot be used: not PEM, or the key does not belong to the certificate. */
+  | 'invalid-credentials'
   /** Any other refusal of the server; `grpcStatus` and the message tell which. */
   | 'server-error'
   /** A defect of this package. */
@@ -114,6 +130,21 @@ export class LeaseError extends EtcdError {
   constructor(message: string, leaseId: bigint, init: EtcdErrorInit) {
     super(message, init);
     this.leaseId = leaseId;
+  }
+}
+
+/** What a hook tool of Juju answered instead of doing what it was asked for. Its texts hold no value that was written or read. */
+export class HookToolError extends EtcdError {
+  override readonly name = 'HookToolError';
+  /** The tool's name, such as `relation-get`. */
+  readonly tool: string;
+  /** What it exited with; `undefined` when it was not started, or ended by a signal or its time limit. */
+  readonly exitCode: number | undefined;
+
+  constructor(message: string, tool: string, exitCode: number | undefined, init: EtcdErrorInit) {
+    super(message, init);
+    this.tool = tool;
+    this.exitCode = exitCode;
   }
 }
 

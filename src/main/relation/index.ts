@@ -1,0 +1,35 @@
+/**
+ * The public names of etcd-vigil/relation, one by one. Loaded by hooks, which live for a second: nothing here may lead to
+ * the engine, gRPC, protobuf code or worker threads.
+ */
+export type {
+  ConfigValue,
+  Databag,
+  DatabagChange,
+  HookContext,
+  JujuBackend,
+  LogLevel,
+  NetworkInfo,
+  NewSecretContent,
+  RelationHook,
+  RelationPhase,
+  SecretContent,
+  SecretHook,
+  SecretInfo,
+  SecretOptions,
+  SecretRef,
+  SecretRevision,
+  WorkloadStatus,
+} from './backend.js';
+export type {
+  EndpointDeclaration,
+  EndpointEvent,
+  EndpointRole,
+  EtcdConnectionInfo,
+  EtcdConnectionSource,
+  RelationEndpoint,
+  RelationTls,
+} from './relation-endpoint.js';
+
+export { EtcdError, HookToolError } from '../../wire/errors.js';
+export type { EtcdErrorCode, EtcdErrorInit, Outcome } from '../../wire/errors.js';
