@@ -67,6 +67,8 @@ export type EtcdErrorCode =
   | 'secret-denied'
   /** Certificates and key that cannot be used: not PEM, or the key does not belong to the certificate. */
   | 'invalid-credentials'
+  /** A file of credentials cannot be read, written or removed; see `cause`. */
+  | 'file-failed'
   /** Any other refusal of the server; `grpcStatus` and the message tell which. */
   | 'server-error'
   /** A defect of this package. */

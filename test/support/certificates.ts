@@ -33,7 +33,10 @@ export class TestCertificates {
     const path = (suffix: string): string => this.#path(`${commonName}.${suffix}`);
     openssl('req', ...KEY, '-keyout', path('key'), '-out', path('csr'), '-subj', `/CN=${commonName}`);
     // Server and client use in one: etcd's own gateway dials the server with the server's certificate.
-    writeFileSync(path('ext'), `subjectAltName=${subjectAltName}\nextendedKeyUsage=serverAuth,clientAuth\n`);
+    writeFileSync(
+      path('ext'),
+      `subjectAltName=${subjectAltName}\nextendedKeyUsage=serverAuth,clientAuth\nbasicConstraints=CA:FALSE\n`,
+    );
     const signer = ['-CA', this.caFile, '-CAkey', this.#path('ca.key'), '-CAcreateserial'];
     const files = ['-in', path('csr'), '-out', path('pem'), '-extfile', path('ext')];
     openssl('x509', '-req', ...files, ...signer, '-days', '2');

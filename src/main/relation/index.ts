@@ -33,3 +33,7 @@ export type {
 
 export { EtcdError, HookToolError } from '../../wire/errors.js';
 export type { EtcdErrorCode, EtcdErrorInit, Outcome } from '../../wire/errors.js';
+
+export { readCredentialFiles, removeCredentialFiles, saveCredentialFiles } from './credential-files.js';
+export type { CredentialFileOptions, CredentialPaths, SavedCredentials } from './credential-files.js';
+export type { CheckedBundle, CredentialBundle, PartialBundle } from './pem.js';
