@@ -19,6 +19,8 @@ import { WatchRouter } from './watch/watch-router.js';
 /** How long a shard may take to cancel its streams and say so. */
 const STOP_TIMEOUT_MS = 5_000;
 const STATS_TIMEOUT_MS = 1_000;
+/** An engine that connects at once also has its shards connected, for programs that watch right away. */
+const WARM_MS = 10_000;
 
 /** What an engine is made of, so that tests can give their own. */
 export interface EngineParts {
@@ -159,12 +161,13 @@ export class Engine {
   }
 
   #makeLink(shard: number, count: number): ShardLink {
-    const { settings, limits } = this.options;
+    const { settings, limits, lazy } = this.options;
+    const warmMs = lazy ? 0 : WARM_MS;
     // Shards begin at different members; with fewer members than shards some share one.
     const firstEndpoint =
       Math.floor((shard * settings.endpoints.length) / Math.max(count, 1)) % settings.endpoints.length;
     return new ShardLink({
-      init: { shard, settings, firstEndpoint, limits, leaseState: this.leases.sharedState(shard) },
+      init: { shard, settings, firstEndpoint, limits, leaseState: this.leases.sharedState(shard), warmMs },
       start: (init) => this.#ensurePool().start(init),
       owner: this.#linkOwner(shard),
       now: () => performance.now(),

@@ -24,6 +24,8 @@ export interface ShardInit {
   readonly storeMark: StoreMark | undefined;
   /** The leases of this shard as both threads see them (lease-state.ts); the same memory for each of its epochs. */
   readonly leaseState: SharedArrayBuffer;
+  /** For so long after its start the shard keeps a live watch stream ready, watches or not: the first ones need not wait for it. */
+  readonly warmMs: number;
 }
 
 export interface ShardLimits {

@@ -103,6 +103,7 @@ export class CommandLoop {
       }
     });
     this.#post({ kind: 'ready' }, []);
+    if (this.#init.warmMs > 0) this.#watches.lanes.live.keepOpen(this.#init.warmMs);
     return ended;
   }
 

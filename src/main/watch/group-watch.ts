@@ -39,6 +39,11 @@ export class GroupWatch {
     return this.#entry.ended.promise;
   }
 
+  /** @internal Whether {@link ready} has been settled. */
+  get isSettled(): boolean {
+    return this.#entry.ready.settled;
+  }
+
   /** Whether {@link pause} is in force. */
   get paused(): boolean {
     return this.#entry.paused;

@@ -74,7 +74,7 @@ export class WatchGroup implements AsyncIterable<GroupBatch> {
   }
 
   /**
-   * Adds a watch. All that are added in one turn of the event loop go out together, pipelined: thousands cost one write.
+   * Adds a watch. What is added in one turn of the event loop goes out together, pipelined: thousands cost a few messages.
    *
    * @throws EtcdError `invalid-argument` for a range or option that is not allowed and for a label in use; `closed`;
    *   `aborted` when the signal has fired; `shard-failed` when no worker is left.
@@ -117,7 +117,10 @@ export class WatchGroup implements AsyncIterable<GroupBatch> {
 
   /** Resolves when each present member has been created on the server, or has ended. */
   async ready(): Promise<void> {
-    await Promise.allSettled(Array.from(this.#members.values(), (member) => member.ready));
+    // One after another: most have been created when their turn comes, and need no promise of their own.
+    for (const member of Array.from(this.#members.values())) {
+      if (!member.isSettled) await member.ready.catch(() => undefined);
+    }
   }
 
   /** Cancels all members and ends the loop; what was not read is dropped. Calling it again does nothing more. */

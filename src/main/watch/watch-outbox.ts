@@ -1,9 +1,12 @@
 /**
- * The watch commands for one shard, gathered during a turn of the event loop and sent as few messages: adding 10,000
- * watches costs one. Main thread. While its shard is being replaced nothing is sent: the new one is told everything.
+ * The watch commands for one shard, gathered during a turn of the event loop and sent as few messages. Main thread. While
+ * its shard is being replaced nothing is sent: the new one is told everything.
  */
 import type { WatchCommand, WatchNumber, WatchSpec } from '../../wire/contract.js';
 import type { WatchEntry } from './watch-entry.js';
+
+/** So many are sent without waiting for the end of the turn: the shard creates them while the next ones are added. */
+const CHUNK = 512;
 
 export class WatchOutbox {
   readonly #send: (command: WatchCommand) => void;
@@ -19,7 +22,8 @@ export class WatchOutbox {
 
   add(entry: WatchEntry): void {
     this.#added.push(entry);
-    this.#schedule();
+    if (this.#added.length >= CHUNK) this.#flush();
+    else this.#schedule();
   }
 
   /** Only for a watch that was sent. */
@@ -73,10 +77,18 @@ export class WatchOutbox {
 
 /** A watch as its shard is to be asked for it now: from its next revision where it was created before. */
 export function watchSpec(entry: WatchEntry): WatchSpec {
+  const { request, created } = entry;
+  // Field by field: spreading the request takes twenty times as long, which thousands of watches notice.
   return {
-    ...entry.request,
     watch: entry.watch,
-    startRevision: entry.created ? entry.next : entry.request.startRevision,
-    resumed: entry.created,
+    key: request.key,
+    rangeEnd: request.rangeEnd,
+    startRevision: created ? entry.next : request.startRevision,
+    resumed: created,
+    prevKv: request.prevKv,
+    noPut: request.noPut,
+    noDelete: request.noDelete,
+    progressNotify: request.progressNotify,
+    fragment: request.fragment,
   };
 }

@@ -32,11 +32,12 @@ export class WaitingWatches {
 
   /** Lets a watch wait in this queue, and in no other. */
   add(entry: WatchEntry, queue: WaitingQueue): void {
-    for (const [name, entries] of Object.entries(this.#queues)) if (name !== queue) entries.delete(entry);
+    this.delete(entry);
     this.#queues[queue].add(entry);
   }
 
   delete(entry: WatchEntry): void {
-    for (const entries of Object.values(this.#queues)) if (entries.delete(entry)) return;
+    const { live, lagged } = this.#queues;
+    if (!live.delete(entry) && !this.#queues['catch-up'].delete(entry)) lagged.delete(entry);
   }
 }

@@ -80,6 +80,8 @@ export class WatchLane {
   #attempt = 0;
   #paused = false;
   #resumedAt = -Infinity;
+  /** While it runs the stream stays, used or not. */
+  #keeping: NodeJS.Timeout | undefined;
 
   constructor(options: WatchLaneOptions) {
     this.lane = options.lane;
@@ -113,6 +115,16 @@ export class WatchLane {
   /** Sees to it that a stream will be open. */
   want(): void {
     if (this.#state.at === 'idle') this.#connect();
+  }
+
+  /** Opens a stream ahead of its use, and leaves it open for a while. */
+  keepOpen(forMs: number): void {
+    this.#keeping = setTimeout(() => {
+      this.#keeping = undefined;
+      this.releaseUnused();
+    }, forMs);
+    this.#keeping.unref();
+    this.want();
   }
 
   /** Since when its streams have been read without a break, in monotonic ms; `undefined` while they are paused. */
@@ -159,7 +171,7 @@ export class WatchLane {
   /** Closes streams that nobody is on any more. */
   releaseUnused(): void {
     for (const stream of this.#draining) if (stream.size === 0) this.#discard(stream);
-    if (this.#options.waiting() > 0) return;
+    if (this.#options.waiting() > 0 || this.#keeping !== undefined) return;
     if (this.#state.at === 'open' && this.#state.stream.size === 0) {
       const { stream } = this.#state;
       this.#enter({ at: 'idle' });
@@ -170,6 +182,7 @@ export class WatchLane {
   }
 
   close(): void {
+    clearTimeout(this.#keeping);
     const streams = [...this.#streams()];
     this.#enter({ at: 'closed' });
     for (const stream of streams) this.#discard(stream);

@@ -15,7 +15,7 @@ import { writeCancel, writeCreate, writeProgressRequest } from './watch-request.
 const WATCH_PATH = '/etcdserverpb.Watch/Watch';
 
 /** Unanswered creates at a time: enough to hide the round trip, few enough not to fill the server's control channel for long. */
-const CREATE_WINDOW = 512;
+const CREATE_WINDOW = 1024;
 
 /** What a watch stream tells its owner. `head` is lent for the duration of the call. */
 export interface WatchStreamHooks {

@@ -69,6 +69,7 @@ function setup(now: () => number = () => performance.now()): {
       firstEndpoint: 0,
       limits,
       leaseState: new SharedArrayBuffer(64),
+      warmMs: 0,
     },
     start: (init) => {
       const shard = new FakeShard(init);

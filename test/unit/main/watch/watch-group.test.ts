@@ -41,6 +41,17 @@ describe('a group', () => {
     expect(all.size).toBe(1_000);
   });
 
+  test('sends very many in chunks, the first while the rest is being added, each watch once', async () => {
+    const { links, group } = setup();
+    const all = group();
+    for (let index = 0; index < 1_200; index += 1) all.add({ key: `k${String(index)}` });
+    const early = links[0]?.take('watch').flatMap((command) => command.watches.map((spec) => spec.watch)) ?? [];
+    expect(early).toHaveLength(1024);
+    await turn();
+    const late = links[0]?.take('watch').flatMap((command) => command.watches.map((spec) => spec.watch)) ?? [];
+    expect([...early, ...late]).toEqual(Array.from({ length: 1_200 }, (_, index) => index + 1));
+  });
+
   test('labels its watches with the caller’s numbers or its own, and refuses one in use', () => {
     const { group } = setup();
     const all = group();

@@ -356,3 +356,29 @@ describe('ten thousand watches', () => {
     expect(rig.engine.counts().waiting).toBe(10_000);
   });
 });
+
+describe('a lane that is kept open', () => {
+  it('has its stream before the first watch, and closes it when none came in time', async () => {
+    const rig = new Rig();
+    rig.engine.lanes.live.keepOpen(10_000);
+    await rig.settle(1000);
+    expect(rig.statusTypes()).toEqual(['connected']);
+    expect(rig.engine.lanes.live.openStreams).toBe(1);
+    await rig.settle(10_000);
+    expect(rig.engine.lanes.live.openStreams).toBe(0);
+  });
+
+  it('stays while a watch is on it, and is not tried again for nobody', async () => {
+    const rig = new Rig();
+    rig.engine.lanes.live.keepOpen(1000);
+    rig.watch(watchSpec());
+    await rig.settle(2000);
+    rig.server.store.write({ put: 'k' });
+    await rig.settle(100);
+    expect(rig.revisions(1)).toEqual([2]);
+    expect(rig.engine.lanes.live.openStreams).toBe(1);
+    rig.engine.unwatch([1]);
+    await rig.settle(1000);
+    expect(rig.engine.lanes.live.openStreams).toBe(0);
+  });
+});

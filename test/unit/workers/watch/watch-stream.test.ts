@@ -102,17 +102,17 @@ describe('creations on a watch stream', () => {
 
   it('wait in a window, which is filled again by the half', async () => {
     const rig = new Rig();
-    for (let count = 0; count < 2000; count += 1) rig.create('k');
-    expect((await rig.sent()).map((write) => write.length)).toEqual([512]);
+    for (let count = 0; count < 4000; count += 1) rig.create('k');
+    expect((await rig.sent()).map((write) => write.length)).toEqual([1024]);
     let answered = 0;
     const sizes: number[] = [];
-    while (answered < 2000) {
+    while (answered < 4000) {
       rig.answer({ id: ++answered, created: true });
       for (const write of await rig.sent()) sizes.push(write.length);
     }
-    expect(sizes.reduce((sum, size) => sum + size, 512)).toBe(2000);
+    expect(sizes.reduce((sum, size) => sum + size, 1024)).toBe(4000);
     expect(sizes.length).toBeLessThan(10);
-    expect(rig.told).toHaveLength(2000);
+    expect(rig.told).toHaveLength(4000);
   });
 
   it('that are refused with id -1 are matched by their order', async () => {
@@ -190,23 +190,23 @@ describe('cancelling a watch', () => {
 
   it('is right for every one of many, wherever they stand', async () => {
     const rig = new Rig();
-    const ids = Array.from({ length: 1500 }, () => rig.create('k'));
+    const ids = Array.from({ length: 3000 }, () => rig.create('k'));
     await rig.sent();
-    for (let id = 1; id <= 300; id += 1) rig.answer({ id, created: true });
+    for (let id = 1; id <= 600; id += 1) rig.answer({ id, created: true });
     await rig.sent();
     const unwanted = ids.filter((id) => id % 3 === 0);
     for (const id of unwanted) rig.stream.cancelWatch(id);
     const canceled: string[] = [];
-    for (let next = 301; next <= 1500;) {
+    for (let next = 601; next <= 3000;) {
       for (const request of (await rig.sent()).flat()) if (request.startsWith('cancel')) canceled.push(request);
-      const isSent = next <= 812 || next % 3 !== 0;
+      const isSent = next <= 1624 || next % 3 !== 0;
       if (isSent) rig.answer({ id: next, created: true });
       next += 1;
     }
     for (const request of (await rig.sent()).flat()) if (request.startsWith('cancel')) canceled.push(request);
-    expect(canceled).toEqual(unwanted.filter((id) => id <= 812).map((id) => `cancel ${id}`));
-    expect(rig.told.filter((text) => text.startsWith('created'))).toHaveLength(100 * 3 + (1200 * 2) / 3);
-    expect(rig.stream.size).toBe(1000);
+    expect(canceled).toEqual(unwanted.filter((id) => id <= 1624).map((id) => `cancel ${id}`));
+    expect(rig.told.filter((text) => text.startsWith('created'))).toHaveLength(200 * 3 + (2400 * 2) / 3);
+    expect(rig.stream.size).toBe(2000);
   });
 });
 
