@@ -31,6 +31,10 @@ export type {
   RelationTls,
 } from './relation-endpoint.js';
 
+export { JujuModel } from './memory/juju-model.js';
+export type { Charm, HookRun, JujuModelOptions } from './memory/juju-model.js';
+export type { HookEvent } from './memory/hook-event.js';
+
 export { EtcdError, HookToolError } from '../../wire/errors.js';
 export type { EtcdErrorCode, EtcdErrorInit, Outcome } from '../../wire/errors.js';
 

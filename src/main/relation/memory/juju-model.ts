@@ -1,0 +1,259 @@
+/**
+ * A Juju model in memory: applications, units, relations and secrets, whose hooks are queued as Juju queues them and whose writes are
+ * kept or thrown away with the hook. For tests of charms and for replays; no process and no file. Main thread; pure.
+ */
+import { EtcdError } from '../../../wire/errors.js';
+import type { ConfigValue, Databag, DatabagChange, HookContext, JujuBackend } from '../backend.js';
+import { checkChange } from '../backend-checks.js';
+import { contextOf, type HookEvent, type ModelIdentity } from './hook-event.js';
+import { HookQueue } from './hook-queue.js';
+import { HookTransaction } from './hook-transaction.js';
+import { ModelData } from './model-data.js';
+import { RelationHooks } from './relation-hooks.js';
+import type { SecretRecord } from './secret-store.js';
+import { appOf, Topology, type ModelApplication, type ModelUnit } from './topology.js';
+
+/** What a charm does in one hook. It throws to fail the hook: then nothing that it wrote is kept, and the hook comes again. */
+export type Charm = (backend: JujuBackend) => Promise<void>;
+
+/** Properties of a model. */
+export interface JujuModelOptions {
+  readonly modelUuid?: string | undefined;
+  /** Default: `3.6.4`. */
+  readonly jujuVersion?: string | undefined;
+  readonly charmDir?: string | undefined;
+  /** Put each unit's addresses into its databags, as Juju does. Default: true. */
+  readonly publishAddresses?: boolean | undefined;
+  /** The number of the first relation. Default: 0. */
+  readonly firstRelation?: number | undefined;
+}
+
+/** A hook that has begun. */
+export interface HookRun {
+  readonly event: HookEvent;
+  readonly backend: JujuBackend;
+  /** Keeps what the hook wrote, and queues what follows from it. @throws EtcdError `not-leader`; then the hook has failed. */
+  succeed(): void;
+  /** Throws away what the hook wrote; it comes again. */
+  fail(): void;
+}
+
+/** Hooks that {@link JujuModel.settle} runs before it takes them for endless. */
+const MAX_HOOKS = 10_000;
+
+/** A model. Nothing happens in it by itself: its hooks are run by {@link run}, {@link settle} or {@link begin}. */
+export class JujuModel {
+  readonly #identity: ModelIdentity;
+  readonly #topology = new Topology();
+  readonly #data = new ModelData();
+  readonly #queue = new HookQueue();
+  readonly #relations: RelationHooks;
+  #secretCount = 0;
+
+  constructor(options: JujuModelOptions = {}) {
+    this.#identity = {
+      modelUuid: options.modelUuid ?? '5a7d3c1e-2f64-4b0a-8c9d-0e1f2a3b4c5d',
+      jujuVersion: options.jujuVersion ?? '3.6.4',
+      charmDir: options.charmDir,
+    };
+    this.#relations = new RelationHooks(this.#topology, this.#data, this.#queue, {
+      publishAddresses: options.publishAddresses ?? true,
+      firstRelation: options.firstRelation ?? 0,
+    });
+  }
+
+  /** Hooks that wait or run, in the order they came. */
+  get pending(): readonly HookEvent[] {
+    return this.#queue.pending;
+  }
+
+  /** Adds an application; its first unit leads it. */
+  deploy(name: string, options: { readonly units?: number; readonly config?: Record<string, ConfigValue> } = {}): void {
+    if (!/^[a-z][a-z0-9]*(?:-[a-z0-9]*[a-z][a-z0-9]*)*$/u.test(name) || this.#topology.applications.has(name))
+      throw invalid(`deploy: '${name}' is not an application name, or is taken`);
+    const config = new Map(Object.entries(options.config ?? {}));
+    this.#topology.applications.set(name, {
+      ...{ name, config, units: new Map(), nextUnit: 0 },
+      ...{ leader: undefined, version: undefined, status: undefined },
+    });
+    for (let count = options.units ?? 1; count > 0; count -= 1) this.addUnit(name);
+  }
+
+  /** @returns the new unit's name. Numbers are never used twice. */
+  addUnit(app: string): string {
+    const application = this.#topology.application(app);
+    const unit = `${app}/${String(application.nextUnit)}`;
+    const index = [...this.#topology.applications.keys()].indexOf(app);
+    const address = `10.0.${String(index)}.${String(application.nextUnit + 1)}`;
+    application.nextUnit += 1;
+    application.units.set(unit, { name: unit, app, address, status: undefined, log: [] });
+    this.fire(unit, 'install');
+    if (application.leader === undefined) this.setLeader(unit);
+    this.fire(unit, 'config-changed');
+    this.fire(unit, 'start');
+    for (const relation of this.#topology.relationsOf(app)) this.#relations.enter(relation, unit);
+    return unit;
+  }
+
+  /** Takes a unit away: the others see it depart, and it runs its own last hooks. */
+  removeUnit(unit: string): void {
+    const { app } = this.#topology.unit(unit);
+    for (const relation of this.#topology.relationsOf(app)) this.#relations.leave(relation, unit);
+    this.fire(unit, 'stop');
+    this.fire(unit, 'remove');
+    const application = this.#topology.application(app);
+    if (application.leader !== unit) return;
+    const heir = this.#topology.unitsOf(app, unit)[0];
+    application.leader = undefined;
+    if (heir !== undefined) this.setLeader(heir);
+  }
+
+  /** Relates two endpoints, each `application:endpoint`. @returns the relation's number. */
+  relate(first: string, second: string): number {
+    return this.#relations.add(this.#side(first), this.#side(second));
+  }
+
+  /** Takes a relation away: its units depart, then it is broken. */
+  removeRelation(number: number): void {
+    this.#relations.remove(this.#topology.relation(number));
+  }
+
+  /** Makes a unit the leader of its application. */
+  setLeader(unit: string): void {
+    const { app } = this.#topology.unit(unit);
+    this.#topology.application(app).leader = unit;
+    this.fire(unit, 'leader-elected');
+  }
+
+  /** Changes charm options; `null` takes a value away. */
+  setConfig(app: string, change: Readonly<Record<string, ConfigValue>>): void {
+    const { config, units } = this.#topology.application(app);
+    for (const [name, value] of Object.entries(change)) config.set(name, value);
+    for (const unit of units.keys()) this.fire(unit, 'config-changed');
+  }
+
+  /** Queues a hook that belongs to no relation, such as `update-status`. */
+  fire(unit: string, hook: string): void {
+    this.#queue.push({ unit, hook });
+  }
+
+  /** A member's settings on a relation, committed ones only. */
+  bag(relation: number, member: string): Databag {
+    return this.#data.bag(relation, member);
+  }
+
+  /** Changes a member's settings as if one of its hooks had, and queues what follows. */
+  publish(relation: number, member: string, change: DatabagChange): void {
+    checkChange(change, 'publish');
+    const { sides } = this.#topology.relation(relation);
+    const app = member.includes('/') ? appOf(member) : member;
+    if (!sides.some((side) => side.app === app))
+      throw invalid(`publish: '${member}' is not in relation ${String(relation)}`);
+    if (this.#data.changeBag(relation, member, change)) this.#relations.bagChanged(relation, member);
+  }
+
+  /** The unit as the model shows it: status, log, address. */
+  unit(name: string): Readonly<ModelUnit> {
+    return this.#topology.unit(name);
+  }
+
+  /** The application as the model shows it: leader, status, version. */
+  application(name: string): Readonly<ModelApplication> {
+    return this.#topology.application(name);
+  }
+
+  /** Every secret, committed ones only. */
+  secrets(): readonly Readonly<SecretRecord>[] {
+    return this.#data.clone().secrets.all();
+  }
+
+  /** A unit's state from hook to hook, as committed. */
+  state(unit: string): Databag {
+    return this.#data.state(unit);
+  }
+
+  /** Begins the oldest hook, or the oldest of one unit. @returns `undefined` when none waits. */
+  begin(unit?: string): HookRun | undefined {
+    const event = this.#queue.take(unit);
+    if (event === undefined) return undefined;
+    this.#relations.begun(event);
+    const transaction = new HookTransaction(contextOf(event, this.#identity), {
+      topology: this.#topology,
+      data: this.#data,
+      modelUuid: this.#identity.modelUuid,
+      nextSecretId: () => {
+        this.#secretCount += 1;
+        return `cs${String(this.#secretCount).padStart(18, '0')}`;
+      },
+    });
+    const fail = (): void => {
+      transaction.discard();
+      this.#queue.finish(event.unit, false);
+    };
+    const succeed = (): void => {
+      try {
+        const { bags, secrets } = transaction.commit();
+        this.#queue.finish(event.unit, true);
+        for (const { relation, member } of bags) this.#relations.bagChanged(relation, member);
+        for (const id of secrets) this.#relations.secretChanged(id);
+        this.#relations.ended(event);
+        if (event.hook === 'remove') this.#topology.application(appOf(event.unit)).units.delete(event.unit);
+      } catch (error) {
+        fail();
+        throw error;
+      }
+    };
+    return { event, backend: transaction, succeed, fail };
+  }
+
+  /**
+   * Runs the oldest hook, or the oldest of one unit, with a charm.
+   *
+   * @returns what ran, or `undefined` when none waits.
+   * @throws what the charm threw; then the hook is as if it had not run, and waits again.
+   */
+  async run(charm: Charm, unit?: string): Promise<HookContext | undefined> {
+    const hook = this.begin(unit);
+    if (hook === undefined) return undefined;
+    try {
+      await charm(hook.backend);
+    } catch (error) {
+      hook.fail();
+      throw error;
+    }
+    hook.succeed();
+    return hook.backend.context;
+  }
+
+  /**
+   * Runs hooks until none waits. Applications without a charm do nothing in theirs.
+   *
+   * @param charms by application.
+   * @returns the hooks, each `unit hook`, in order.
+   */
+  async settle(charms: Readonly<Record<string, Charm>> = {}): Promise<readonly string[]> {
+    const ran: string[] = [];
+    const charm: Charm = async (backend) => charms[backend.context.app]?.(backend);
+    while (ran.length < MAX_HOOKS) {
+      const context = await this.run(charm);
+      if (context === undefined) return ran;
+      ran.push(`${context.unit} ${context.hook}`);
+    }
+    throw new EtcdError(
+      `settle: ${String(MAX_HOOKS)} hooks ran and there are more: two charms answer each other for ever`,
+      {
+        code: 'invalid-argument',
+      },
+    );
+  }
+
+  #side(text: string): { readonly app: string; readonly endpoint: string } {
+    const [app = '', endpoint = '', ...rest] = text.split(':');
+    if (endpoint === '' || rest.length > 0) throw invalid(`relate: '${text}' must be application:endpoint`);
+    return { app: this.#topology.application(app).name, endpoint };
+  }
+}
+
+function invalid(message: string): EtcdError {
+  return new EtcdError(message, { code: 'invalid-argument' });
+}
