@@ -1,108 +1,78 @@
 /**
  * Every status and text with which etcd 3.5 refuses a call, once. Pure. Clients tell etcd's errors apart by these texts, so
- * they are the server's API: none may be reworded.
+ * they are the server's API: none may be reworded. The statuses are gRPC's numbers (`GrpcStatus` in src/wire names them).
  */
-import { GrpcStatus } from '../wire/server-errors.js';
-
-/** A gRPC status number with etcd's text. */
-export interface Refusal {
-  readonly status: number;
-  readonly text: string;
-}
-
-function refusal(status: number, text: string): Refusal {
-  return { status, text };
-}
-
-const texts = {
-  emptyKey: refusal(GrpcStatus.INVALID_ARGUMENT, 'etcdserver: key is not provided'),
-  keyNotFound: refusal(GrpcStatus.INVALID_ARGUMENT, 'etcdserver: key not found'),
-  valueProvided: refusal(GrpcStatus.INVALID_ARGUMENT, 'etcdserver: value is provided'),
-  leaseProvided: refusal(GrpcStatus.INVALID_ARGUMENT, 'etcdserver: lease is provided'),
-  tooManyOps: refusal(GrpcStatus.INVALID_ARGUMENT, 'etcdserver: too many operations in txn request'),
-  duplicateKey: refusal(GrpcStatus.INVALID_ARGUMENT, 'etcdserver: duplicate key given in txn request'),
-  invalidClientAPIVersion: refusal(GrpcStatus.INVALID_ARGUMENT, 'etcdserver: invalid client api version'),
-  invalidSortOption: refusal(GrpcStatus.INVALID_ARGUMENT, 'etcdserver: invalid sort option'),
-  compacted: refusal(GrpcStatus.OUT_OF_RANGE, 'etcdserver: mvcc: required revision has been compacted'),
-  futureRev: refusal(GrpcStatus.OUT_OF_RANGE, 'etcdserver: mvcc: required revision is a future revision'),
-  noSpace: refusal(GrpcStatus.RESOURCE_EXHAUSTED, 'etcdserver: mvcc: database space exceeded'),
-  leaseNotFound: refusal(GrpcStatus.NOT_FOUND, 'etcdserver: requested lease not found'),
-  leaseExist: refusal(GrpcStatus.FAILED_PRECONDITION, 'etcdserver: lease already exists'),
-  leaseTTLTooLarge: refusal(GrpcStatus.OUT_OF_RANGE, 'etcdserver: too large lease TTL'),
-  watchCanceled: refusal(GrpcStatus.CANCELLED, 'etcdserver: watch canceled'),
-  memberExist: refusal(GrpcStatus.FAILED_PRECONDITION, 'etcdserver: member ID already exist'),
-  peerURLExist: refusal(GrpcStatus.FAILED_PRECONDITION, 'etcdserver: Peer URLs already exists'),
-  memberNotEnoughStarted: refusal(
-    GrpcStatus.FAILED_PRECONDITION,
-    'etcdserver: re-configuration failed due to not enough started members',
-  ),
-  memberBadURLs: refusal(GrpcStatus.INVALID_ARGUMENT, 'etcdserver: given member URLs are invalid'),
-  memberNotFound: refusal(GrpcStatus.NOT_FOUND, 'etcdserver: member not found'),
-  memberNotLearner: refusal(GrpcStatus.FAILED_PRECONDITION, 'etcdserver: can only promote a learner member'),
-  learnerNotReady: refusal(
-    GrpcStatus.FAILED_PRECONDITION,
-    'etcdserver: can only promote a learner member which is in sync with leader',
-  ),
-  tooManyLearners: refusal(GrpcStatus.FAILED_PRECONDITION, 'etcdserver: too many learner members in cluster'),
-  clusterIDMismatch: refusal(GrpcStatus.FAILED_PRECONDITION, 'etcdserver: cluster ID mismatch'),
-  requestTooLarge: refusal(GrpcStatus.INVALID_ARGUMENT, 'etcdserver: request is too large'),
-  requestTooManyRequests: refusal(GrpcStatus.RESOURCE_EXHAUSTED, 'etcdserver: too many requests'),
-  rootUserNotExist: refusal(GrpcStatus.FAILED_PRECONDITION, 'etcdserver: root user does not exist'),
-  rootRoleNotExist: refusal(GrpcStatus.FAILED_PRECONDITION, 'etcdserver: root user does not have root role'),
-  userAlreadyExist: refusal(GrpcStatus.FAILED_PRECONDITION, 'etcdserver: user name already exists'),
-  userEmpty: refusal(GrpcStatus.INVALID_ARGUMENT, 'etcdserver: user name is empty'),
-  userNotFound: refusal(GrpcStatus.FAILED_PRECONDITION, 'etcdserver: user name not found'),
-  roleAlreadyExist: refusal(GrpcStatus.FAILED_PRECONDITION, 'etcdserver: role name already exists'),
-  roleNotFound: refusal(GrpcStatus.FAILED_PRECONDITION, 'etcdserver: role name not found'),
-  roleEmpty: refusal(GrpcStatus.INVALID_ARGUMENT, 'etcdserver: role name is empty'),
-  authFailed: refusal(GrpcStatus.INVALID_ARGUMENT, 'etcdserver: authentication failed, invalid user ID or password'),
-  permissionNotGiven: refusal(GrpcStatus.INVALID_ARGUMENT, 'etcdserver: permission not given'),
-  permissionDenied: refusal(GrpcStatus.PERMISSION_DENIED, 'etcdserver: permission denied'),
-  roleNotGranted: refusal(GrpcStatus.FAILED_PRECONDITION, 'etcdserver: role is not granted to the user'),
-  permissionNotGranted: refusal(GrpcStatus.FAILED_PRECONDITION, 'etcdserver: permission is not granted to the role'),
-  authNotEnabled: refusal(GrpcStatus.FAILED_PRECONDITION, 'etcdserver: authentication is not enabled'),
-  invalidAuthToken: refusal(GrpcStatus.UNAUTHENTICATED, 'etcdserver: invalid auth token'),
-  invalidAuthMgmt: refusal(GrpcStatus.INVALID_ARGUMENT, 'etcdserver: invalid auth management'),
-  authOldRevision: refusal(GrpcStatus.INVALID_ARGUMENT, 'etcdserver: revision of auth store is old'),
-  noLeader: refusal(GrpcStatus.UNAVAILABLE, 'etcdserver: no leader'),
-  notLeader: refusal(GrpcStatus.FAILED_PRECONDITION, 'etcdserver: not leader'),
-  leaderChanged: refusal(GrpcStatus.UNAVAILABLE, 'etcdserver: leader changed'),
-  notCapable: refusal(GrpcStatus.FAILED_PRECONDITION, 'etcdserver: not capable'),
-  stopped: refusal(GrpcStatus.UNAVAILABLE, 'etcdserver: server stopped'),
-  timeout: refusal(GrpcStatus.UNAVAILABLE, 'etcdserver: request timed out'),
-  timeoutDueToLeaderFail: refusal(
-    GrpcStatus.UNAVAILABLE,
-    'etcdserver: request timed out, possibly due to previous leader failure',
-  ),
-  timeoutDueToConnectionLost: refusal(
-    GrpcStatus.UNAVAILABLE,
-    'etcdserver: request timed out, possibly due to connection lost',
-  ),
-  timeoutWaitAppliedIndex: refusal(
-    GrpcStatus.UNAVAILABLE,
-    'etcdserver: request timed out, waiting for the applied index took too long',
-  ),
-  unhealthy: refusal(GrpcStatus.UNAVAILABLE, 'etcdserver: unhealthy cluster'),
-  corrupt: refusal(GrpcStatus.DATA_LOSS, 'etcdserver: corrupt cluster'),
-  notSupportedForLearner: refusal(GrpcStatus.FAILED_PRECONDITION, 'etcdserver: rpc not supported for learner'),
-  badLeaderTransferee: refusal(GrpcStatus.FAILED_PRECONDITION, 'etcdserver: bad leader transferee'),
-  wrongDowngradeVersionFormat: refusal(
-    GrpcStatus.INVALID_ARGUMENT,
-    'etcdserver: wrong downgrade target version format',
-  ),
-  invalidDowngradeTargetVersion: refusal(GrpcStatus.INVALID_ARGUMENT, 'etcdserver: invalid downgrade target version'),
-  clusterVersionUnavailable: refusal(
-    GrpcStatus.FAILED_PRECONDITION,
-    'etcdserver: cluster version not found during downgrade',
-  ),
-  downgradeInProcess: refusal(GrpcStatus.FAILED_PRECONDITION, 'etcdserver: cluster has a downgrade job in progress'),
-  noInflightDowngrade: refusal(GrpcStatus.FAILED_PRECONDITION, 'etcdserver: no inflight downgrade job'),
-  canceled: refusal(GrpcStatus.CANCELLED, 'etcdserver: request canceled'),
-  deadlineExceeded: refusal(GrpcStatus.DEADLINE_EXCEEDED, 'etcdserver: context deadline exceeded'),
-} as const satisfies Record<string, Refusal>;
-
-/** The name of one of etcd's refusals. */
-export type ErrorName = keyof typeof texts;
 
 /** etcd's refusals by name. */
-export const ERROR_TEXTS: Readonly<Record<ErrorName, Refusal>> = texts;
+export const ERROR_TEXTS = {
+  emptyKey: { status: 3, text: 'etcdserver: key is not provided' },
+  keyNotFound: { status: 3, text: 'etcdserver: key not found' },
+  valueProvided: { status: 3, text: 'etcdserver: value is provided' },
+  leaseProvided: { status: 3, text: 'etcdserver: lease is provided' },
+  tooManyOps: { status: 3, text: 'etcdserver: too many operations in txn request' },
+  duplicateKey: { status: 3, text: 'etcdserver: duplicate key given in txn request' },
+  compacted: { status: 11, text: 'etcdserver: mvcc: required revision has been compacted' },
+  futureRev: { status: 11, text: 'etcdserver: mvcc: required revision is a future revision' },
+  noSpace: { status: 8, text: 'etcdserver: mvcc: database space exceeded' },
+  leaseNotFound: { status: 5, text: 'etcdserver: requested lease not found' },
+  leaseExist: { status: 9, text: 'etcdserver: lease already exists' },
+  leaseTTLTooLarge: { status: 11, text: 'etcdserver: too large lease TTL' },
+  watchCanceled: { status: 1, text: 'etcdserver: watch canceled' },
+  memberExist: { status: 9, text: 'etcdserver: member ID already exist' },
+  peerURLExist: { status: 9, text: 'etcdserver: Peer URLs already exists' },
+  memberNotEnoughStarted: { status: 9, text: 'etcdserver: re-configuration failed due to not enough started members' },
+  memberBadURLs: { status: 3, text: 'etcdserver: given member URLs are invalid' },
+  memberNotFound: { status: 5, text: 'etcdserver: member not found' },
+  memberNotLearner: { status: 9, text: 'etcdserver: can only promote a learner member' },
+  learnerNotReady: { status: 9, text: 'etcdserver: can only promote a learner member which is in sync with leader' },
+  tooManyLearners: { status: 9, text: 'etcdserver: too many learner members in cluster' },
+  clusterIDMismatch: { status: 9, text: 'etcdserver: cluster ID mismatch' },
+  requestTooLarge: { status: 3, text: 'etcdserver: request is too large' },
+  requestTooManyRequests: { status: 8, text: 'etcdserver: too many requests' },
+  rootUserNotExist: { status: 9, text: 'etcdserver: root user does not exist' },
+  rootRoleNotExist: { status: 9, text: 'etcdserver: root user does not have root role' },
+  userAlreadyExist: { status: 9, text: 'etcdserver: user name already exists' },
+  userEmpty: { status: 3, text: 'etcdserver: user name is empty' },
+  userNotFound: { status: 9, text: 'etcdserver: user name not found' },
+  roleAlreadyExist: { status: 9, text: 'etcdserver: role name already exists' },
+  roleNotFound: { status: 9, text: 'etcdserver: role name not found' },
+  roleEmpty: { status: 3, text: 'etcdserver: role name is empty' },
+  authFailed: { status: 3, text: 'etcdserver: authentication failed, invalid user ID or password' },
+  permissionNotGiven: { status: 3, text: 'etcdserver: permission not given' },
+  permissionDenied: { status: 7, text: 'etcdserver: permission denied' },
+  roleNotGranted: { status: 9, text: 'etcdserver: role is not granted to the user' },
+  permissionNotGranted: { status: 9, text: 'etcdserver: permission is not granted to the role' },
+  authNotEnabled: { status: 9, text: 'etcdserver: authentication is not enabled' },
+  invalidAuthToken: { status: 16, text: 'etcdserver: invalid auth token' },
+  invalidAuthMgmt: { status: 3, text: 'etcdserver: invalid auth management' },
+  authOldRevision: { status: 3, text: 'etcdserver: revision of auth store is old' },
+  noLeader: { status: 14, text: 'etcdserver: no leader' },
+  notLeader: { status: 9, text: 'etcdserver: not leader' },
+  leaderChanged: { status: 14, text: 'etcdserver: leader changed' },
+  notCapable: { status: 9, text: 'etcdserver: not capable' },
+  stopped: { status: 14, text: 'etcdserver: server stopped' },
+  timeout: { status: 14, text: 'etcdserver: request timed out' },
+  timeoutDueToLeaderFail: {
+    status: 14,
+    text: 'etcdserver: request timed out, possibly due to previous leader failure',
+  },
+  timeoutDueToConnectionLost: { status: 14, text: 'etcdserver: request timed out, possibly due to connection lost' },
+  timeoutWaitAppliedIndex: {
+    status: 14,
+    text: 'etcdserver: request timed out, waiting for the applied index took too long',
+  },
+  unhealthy: { status: 14, text: 'etcdserver: unhealthy cluster' },
+  corrupt: { status: 15, text: 'etcdserver: corrupt cluster' },
+  notSupportedForLearner: { status: 9, text: 'etcdserver: rpc not supported for learner' },
+  badLeaderTransferee: { status: 9, text: 'etcdserver: bad leader transferee' },
+  wrongDowngradeVersionFormat: { status: 3, text: 'etcdserver: wrong downgrade target version format' },
+  invalidDowngradeTargetVersion: { status: 3, text: 'etcdserver: invalid downgrade target version' },
+  clusterVersionUnavailable: { status: 9, text: 'etcdserver: cluster version not found during downgrade' },
+  downgradeInProcess: { status: 9, text: 'etcdserver: cluster has a downgrade job in progress' },
+  noInflightDowngrade: { status: 9, text: 'etcdserver: no inflight downgrade job' },
+  canceled: { status: 1, text: 'etcdserver: request canceled' },
+  deadlineExceeded: { status: 4, text: 'etcdserver: context deadline exceeded' },
+} as const;
+
+/** The name of one of etcd's refusals. */
+export type ErrorName = keyof typeof ERROR_TEXTS;

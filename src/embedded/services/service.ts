@@ -17,13 +17,27 @@ export interface CallContext {
   readonly signal: AbortSignal;
   /** The address of the listener that took the call. */
   readonly endpoint: string;
+  /** What the call came over. */
+  readonly connection: ClientConnection;
+}
+
+/** A client's connection, for faults. */
+export interface ClientConnection {
+  /** Destroys the socket: every call on it is lost, and the client is told nothing. */
+  cut(): void;
+  /** Tells the client to open no more calls here; those that are open go on. */
+  goAway(): void;
 }
 
 /**
  * Answers one request. It should run to its end without awaiting anything where it can: that is what makes the server
  * linearizable. Throws an RpcFailure to refuse.
  */
-export type UnaryHandler<Request, Response> = (request: Request, call: CallContext) => Response | Promise<Response>;
+export type UnaryHandler<Request, Response> = (
+  request: Request,
+  call: CallContext,
+  requestBytes: number,
+) => Response | Promise<Response>;
 
 /** One call of a streaming method, from the handler's side. Each callback is set once, before the handler returns. */
 export interface StreamCall<Request, Response> {
@@ -42,6 +56,8 @@ export interface StreamCall<Request, Response> {
   onDrain(run: () => void): void;
   /** Ends the call: with status OK, or refused. What was written before still leaves first. */
   end(failure?: RpcFailure): void;
+  /** Resets the call, with what is still to leave: the client gets no status. */
+  cut(): void;
 }
 
 /** Serves one call; it returns at once and lives on in its callbacks. */
@@ -85,7 +101,7 @@ export function unary<Request, Response>(
   return {
     kind: 'unary',
     run: (bytes, call) => {
-      const answer = handler(decodeRequest(request, bytes), call);
+      const answer = handler(decodeRequest(request, bytes), call, bytes.length);
       return answer instanceof Promise ? answer.then(encode) : encode(answer);
     },
   };
@@ -120,6 +136,9 @@ export function stream<Request, Response>(
         },
         end: (refusal) => {
           call.end(refusal);
+        },
+        cut: () => {
+          call.cut();
         },
       });
     },

@@ -1,0 +1,94 @@
+/**
+ * The server: composes store, leases, authentication and services, and opens the endpoints. Knows nothing of threads: it runs
+ * wherever it is made.
+ */
+import { randomBytes } from 'node:crypto';
+import type { AuthGate } from './auth/auth-gate.js';
+import type { Clock } from './clock.js';
+import type { KnownLeases } from './kv/write.js';
+import { ResponseHeaders, type ServerIdentity } from './response-header.js';
+import { kvService } from './services/kv-service.js';
+import type { Service } from './services/service.js';
+import { KvStore } from './store/kv-store.js';
+import { GrpcListener } from './transport/grpc-listener.js';
+import type { ListenAddress, ServerTls } from './transport/server-socket.js';
+
+/** What a server is started with. */
+export interface EtcdServerOptions {
+  /** All serve the same store. */
+  readonly addresses: readonly ListenAddress[];
+  readonly tls?: ServerTls | undefined;
+  readonly clock: Clock;
+  readonly progressIntervalMs: number;
+  /** Keys with their values, put in one revision before the server is reached. */
+  readonly initialData: readonly (readonly [Uint8Array, Uint8Array])[];
+}
+
+/** A term as a lone member has it after its first election. */
+const RAFT_TERM = 2;
+
+const NO_LEASES: KnownLeases = { has: () => false };
+const OPEN_GATE: AuthGate = {
+  enabled: false,
+  user: () => undefined,
+  checkRead: () => undefined,
+  checkWrite: () => undefined,
+  checkTxn: () => undefined,
+  checkAdmin: () => undefined,
+};
+
+/** A running server. */
+export class EtcdServer {
+  readonly identity: ServerIdentity = { clusterId: randomId(), memberId: randomId(), raftTerm: RAFT_TERM };
+  readonly store: KvStore = new KvStore();
+  readonly headers: ResponseHeaders = new ResponseHeaders(this.identity, () => this.store.revision);
+  readonly clock: Clock;
+  readonly #listeners: GrpcListener[] = [];
+
+  private constructor(clock: Clock) {
+    this.clock = clock;
+  }
+
+  /** @throws EtcdError when an address cannot be had; then none is kept. */
+  static async start(options: EtcdServerOptions): Promise<EtcdServer> {
+    const server = new EtcdServer(options.clock);
+    if (options.initialData.length > 0) {
+      server.store.write((writer) => {
+        for (const [key, value] of options.initialData) writer.put(key, value, 0n);
+      });
+    }
+    try {
+      for (const address of options.addresses) await server.listen(address, options.tls);
+    } catch (error) {
+      await server.close();
+      throw error;
+    }
+    return server;
+  }
+
+  get listeners(): readonly GrpcListener[] {
+    return this.#listeners;
+  }
+
+  /** Opens one more endpoint over the same store. */
+  async listen(address: ListenAddress, tls?: ServerTls): Promise<GrpcListener> {
+    const listener = await GrpcListener.open({ address, tls, services: this.#services() });
+    this.#listeners.push(listener);
+    return listener;
+  }
+
+  /** Ends every call and every connection. */
+  async close(): Promise<void> {
+    await Promise.all(this.#listeners.map((listener) => listener.close()));
+  }
+
+  #services(): readonly Service[] {
+    const { store, headers } = this;
+    return [kvService({ store, headers, leases: NO_LEASES, gate: OPEN_GATE })];
+  }
+}
+
+/** An id of 64 bits, as etcd's are. */
+function randomId(): bigint {
+  return randomBytes(8).readBigUInt64BE();
+}

@@ -1,0 +1,56 @@
+/**
+ * Entry of the server's thread: starts the server and obeys the caller's commands. What is thrown here and caught nowhere
+ * ends the thread, which the caller is told by its end.
+ */
+import { parentPort, workerData } from 'node:worker_threads';
+import { EtcdError, errorToPlain, toEtcdError } from '../wire/errors.js';
+import { ManualClock, systemClock } from './clock.js';
+import { EtcdServer } from './etcd-server.js';
+import type { ServerCommand, ServerReport, ServerRequest, ServerStart } from './server-messages.js';
+
+const port = parentPort;
+if (port === null)
+  throw new EtcdError('server-thread.js is started by EmbeddedEtcd, not by itself', { code: 'internal' });
+
+const start = workerData as ServerStart; // given by EmbeddedEtcd, which checked it
+const clock = start.clock === 'manual' ? new ManualClock() : systemClock;
+
+function report(message: ServerReport): void {
+  port?.postMessage(message);
+}
+
+async function obey(server: EtcdServer, command: ServerCommand): Promise<void> {
+  switch (command.kind) {
+    case 'close':
+      await server.close();
+      return;
+    case 'advance':
+      if (!(clock instanceof ManualClock))
+        throw new EtcdError("the clock is the system's; start with clock: 'manual' to turn it by hand", {
+          code: 'invalid-argument',
+        });
+      clock.advance(command.byMs);
+      return;
+    default:
+      command satisfies never;
+  }
+}
+
+async function answer(server: EtcdServer, { id, command }: ServerRequest): Promise<void> {
+  try {
+    await obey(server, command);
+    report({ kind: 'done', id, error: undefined });
+  } catch (error) {
+    report({ kind: 'done', id, error: errorToPlain(toEtcdError(error)) });
+  }
+}
+
+try {
+  const server = await EtcdServer.start({ ...start, clock });
+  port.on('message', (request: ServerRequest) => {
+    void answer(server, request);
+  });
+  report({ kind: 'ready', endpoints: server.listeners.map((listener) => listener.endpoint) });
+} catch (error) {
+  report({ kind: 'failed', error: errorToPlain(toEtcdError(error)) });
+}
