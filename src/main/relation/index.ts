@@ -31,6 +31,15 @@ export type {
   RelationTls,
 } from './relation-endpoint.js';
 
+export { EtcdRequires } from './etcd-requires.js';
+export type { ClientCredentials, EtcdRequiresEvent, EtcdRequiresEventType, RelationChoice } from './etcd-requires.js';
+export { EtcdProvides } from './etcd-provides.js';
+export type { EtcdProvidesEvent, Published } from './etcd-provides.js';
+export type { EtcdRelationView, EtcdUnitView } from './etcd-view.js';
+export type { LiveRelation } from './live-relations.js';
+export { Reactive } from './reactive.js';
+export type { FlagCondition, ReactiveHandler, ReactiveOptions } from './reactive.js';
+
 export { JujuModel } from './memory/juju-model.js';
 export type { Charm, HookRun, JujuModelOptions } from './memory/juju-model.js';
 export type { HookEvent } from './memory/hook-event.js';

@@ -1,0 +1,251 @@
+/**
+ * The requiring side of the interface `etcd`: where etcd is, and the client's key and certificate. Main thread. Writes nothing to the
+ * relation, as the interface has it.
+ */
+import { EtcdError } from '../../wire/errors.js';
+import type { JujuBackend } from './backend.js';
+import {
+  saveCredentialFiles,
+  type CredentialFileOptions,
+  type CredentialPaths,
+  type SavedCredentials,
+} from './credential-files.js';
+import { connectionOf, relationView, unitView, type EtcdRelationView } from './etcd-view.js';
+import { databagOrNone, liveRelations } from './live-relations.js';
+import type { CredentialBundle } from './pem.js';
+import type { EtcdConnectionInfo, EtcdConnectionSource } from './relation-endpoint.js';
+import { EMPTY_SNAPSHOT, hashOf, readSnapshot, writeSnapshot, type Snapshot } from './snapshot.js';
+
+/** What changed on the endpoint since the last successful hook. */
+export type EtcdRequiresEvent =
+  /** The first unit of a provider has joined. */
+  | { readonly type: 'connected' }
+  /** The last relation is gone. */
+  | { readonly type: 'disconnected' }
+  /** There is a connection string now. */
+  | { readonly type: 'available' }
+  /** There is none any more. */
+  | { readonly type: 'unavailable' }
+  /** There are a key, a certificate and authorities now. */
+  | { readonly type: 'tlsAvailable' }
+  | { readonly type: 'tlsUnavailable' }
+  /** Other endpoints than before (their order does not count), also the first. */
+  | { readonly type: 'endpointsChanged'; readonly endpoints: readonly string[] }
+  /** Another version than before, also the first; `null` means that etcd 2 must be assumed. */
+  | { readonly type: 'versionChanged'; readonly version: string | null }
+  /** Another key, certificate or authorities than before, also the first. */
+  | { readonly type: 'credentialsChanged' };
+
+/** The names of {@link EtcdRequiresEvent}. */
+export type EtcdRequiresEventType = EtcdRequiresEvent['type'];
+
+/** A client's material as the Python class hands it out; all three texts, or `null` three times. */
+export interface ClientCredentials {
+  readonly client_cert: string | null;
+  readonly client_key: string | null;
+  readonly client_ca: string | null;
+}
+
+/** Which relation of the endpoint is asked. Default: the first with a connection string. */
+export interface RelationChoice {
+  readonly relationId?: string | undefined;
+}
+
+const NO_CREDENTIALS: ClientCredentials = { client_cert: null, client_key: null, client_ca: null };
+
+/**
+ * A charm's endpoint that requires `etcd`. Everything is derived from the relation data as it is in the hook that runs, so a unit that
+ * went, a retracted key and a broken relation are seen at once.
+ *
+ * Flags: `<name>.connected` (a unit has joined one of the relations, until that relation is broken), `<name>.available` (a unit has a
+ * connection string), `<name>.tls.available` (and one unit of that relation has key, certificate and authorities).
+ */
+export class EtcdRequires implements EtcdConnectionSource {
+  readonly name: string;
+  readonly role = 'requires';
+  readonly interface = 'etcd';
+  readonly ownFlags: readonly string[];
+  readonly #backend: JujuBackend;
+  readonly #listeners = new Set<(connection: EtcdConnectionInfo | undefined) => void>();
+  #relations: readonly EtcdRelationView[] = [];
+  #remembered: Snapshot = EMPTY_SNAPSHOT;
+  #current: Snapshot = EMPTY_SNAPSHOT;
+  #events: readonly EtcdRequiresEvent[] = [];
+
+  private constructor(backend: JujuBackend, name: string) {
+    this.#backend = backend;
+    this.name = name;
+    this.ownFlags = [this.#flag('connected'), this.#flag('available'), this.#flag('tls.available')];
+  }
+
+  /**
+   * Reads the endpoint's relations in the hook that runs.
+   *
+   * @param name the endpoint in the charm's metadata, such as `etcd`.
+   */
+  static async load(backend: JujuBackend, name: string): Promise<EtcdRequires> {
+    const endpoint = new EtcdRequires(backend, name);
+    await endpoint.refresh();
+    return endpoint;
+  }
+
+  get flags(): ReadonlySet<string> {
+    return new Set(this.#current.names);
+  }
+
+  get events(): readonly EtcdRequiresEvent[] {
+    return this.#events;
+  }
+
+  /** Every relation that is not breaking, with what each of its units offers. */
+  relations(): readonly EtcdRelationView[] {
+    return this.#relations;
+  }
+
+  /** The connection string exactly as published: endpoints with commas between them; `null` while there is none. */
+  getConnectionString(choice?: RelationChoice): string | null {
+    return this.#chosen(choice)?.source?.connectionString ?? null;
+  }
+
+  /** @deprecated The name of old charms for {@link getConnectionString}. */
+  connectionString(): string | null {
+    return this.getConnectionString();
+  }
+
+  /** The server's version from the unit of {@link getConnectionString}; `null` means that etcd 2 must be assumed. */
+  getVersion(choice?: RelationChoice): string | null {
+    return this.#chosen(choice)?.source?.version ?? null;
+  }
+
+  /** The client's material, of one unit. It was published in clear: everybody who may see the relation sees the key. */
+  getClientCredentials(choice?: RelationChoice): ClientCredentials {
+    const bundle = this.#chosen(choice)?.credentials;
+    if (bundle === undefined) return NO_CREDENTIALS;
+    return { client_cert: bundle.cert, client_key: bundle.key, client_ca: bundle.ca };
+  }
+
+  /**
+   * Saves the client's material as three files, all or nothing; see {@link saveCredentialFiles}. Mind the order of the positional form:
+   * key, certificate, authorities.
+   *
+   * @throws EtcdError `relation-not-ready` while `tls.available` does not hold; `invalid-credentials` for material that cannot be used;
+   *   `file-failed`. The files hold what they held before.
+   */
+  saveClientCredentials(key: string, cert: string, ca: string): Promise<SavedCredentials>;
+  saveClientCredentials(paths: CredentialPaths & CredentialFileOptions & RelationChoice): Promise<SavedCredentials>;
+  async saveClientCredentials(
+    keyOrPaths: string | (CredentialPaths & CredentialFileOptions & RelationChoice),
+    cert = '',
+    ca = '',
+  ): Promise<SavedCredentials> {
+    const paths = typeof keyOrPaths === 'string' ? { keyPath: keyOrPaths, certPath: cert, caPath: ca } : keyOrPaths;
+    const { relationId, certMode, owner, ...places } = {
+      relationId: undefined,
+      certMode: undefined,
+      owner: undefined,
+      ...paths,
+    };
+    const bundle = this.#chosen({ relationId })?.credentials;
+    if (bundle === undefined)
+      throw new EtcdError(
+        `endpoint '${this.name}': no unit has published key, certificate and authorities; wait for the flag '${this.#flag('tls.available')}'`,
+        { code: 'relation-not-ready' },
+      );
+    return saveCredentialFiles(places, bundle, { certMode, owner });
+  }
+
+  connection(choice?: RelationChoice): EtcdConnectionInfo | undefined {
+    return connectionOf(this.#chosen(choice));
+  }
+
+  onConnection(listener: (connection: EtcdConnectionInfo | undefined) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  async refresh(): Promise<void> {
+    const before = JSON.stringify(this.connection());
+    this.#remembered = await readSnapshot(this.#backend, this.#stateKey);
+    const live = await liveRelations(this.#backend, this.name);
+    const relations: EtcdRelationView[] = [];
+    for (const { relationId, units } of live) {
+      const views = [];
+      for (const unit of units) views.push(unitView(unit, await databagOrNone(this.#backend, relationId, unit)));
+      relations.push(relationView(relationId, views));
+    }
+    this.#relations = relations;
+    const joined = live
+      .filter(({ relationId, units }) => units.length > 0 || this.#joinedBefore(relationId))
+      .map(({ relationId }) => relationId);
+    this.#current = this.#derive(joined);
+    this.#events = this.#compare();
+    const connection = this.connection();
+    if (JSON.stringify(connection) !== before) for (const listener of this.#listeners) listener(connection);
+  }
+
+  async commit(): Promise<void> {
+    await writeSnapshot(this.#backend, this.#stateKey, this.#current);
+    this.#remembered = this.#current;
+    this.#events = [];
+  }
+
+  get #stateKey(): string {
+    return `etcd-vigil.requires.${this.name}`;
+  }
+
+  /** A unit has joined this relation in an earlier hook, or joins or goes in this one. */
+  #joinedBefore(relationId: string): boolean {
+    const hook = this.#backend.context.relation;
+    return (
+      this.#remembered.joined.includes(relationId) || (hook?.relationId === relationId && hook.remoteUnit !== undefined)
+    );
+  }
+
+  #derive(joined: readonly string[]): Snapshot {
+    const view = this.#chosen();
+    const names: string[] = [];
+    const hashes: Record<string, string> = {};
+    if (joined.length > 0) names.push(this.#flag('connected'));
+    if (view?.source !== undefined) {
+      names.push(this.#flag('available'));
+      hashes['endpoints'] = hashOf([...view.source.endpoints].sort());
+      if (view.source.version !== undefined) hashes['version'] = hashOf([view.source.version]);
+    }
+    if (view?.credentials !== undefined) {
+      names.push(this.#flag('tls.available'));
+      const { key, cert, ca }: CredentialBundle = view.credentials;
+      hashes['credentials'] = hashOf([key, cert, ca]);
+    }
+    return { names, joined, hashes };
+  }
+
+  #compare(): readonly EtcdRequiresEvent[] {
+    const events: EtcdRequiresEvent[] = [];
+    const turned = (flag: string, on: EtcdRequiresEvent, off: EtcdRequiresEvent): void => {
+      const [was, is] = [this.#remembered.names.includes(flag), this.#current.names.includes(flag)];
+      if (was !== is) events.push(is ? on : off);
+    };
+    const differs = (what: string): boolean => this.#remembered.hashes[what] !== this.#current.hashes[what];
+    turned(this.#flag('connected'), { type: 'connected' }, { type: 'disconnected' });
+    turned(this.#flag('available'), { type: 'available' }, { type: 'unavailable' });
+    turned(this.#flag('tls.available'), { type: 'tlsAvailable' }, { type: 'tlsUnavailable' });
+    const source = this.#chosen()?.source;
+    if (source !== undefined && differs('endpoints'))
+      events.push({ type: 'endpointsChanged', endpoints: source.endpoints });
+    if (source !== undefined && differs('version'))
+      events.push({ type: 'versionChanged', version: source.version ?? null });
+    if (this.#chosen()?.credentials !== undefined && differs('credentials'))
+      events.push({ type: 'credentialsChanged' });
+    return events;
+  }
+
+  #chosen(choice: RelationChoice = {}): EtcdRelationView | undefined {
+    return choice.relationId === undefined
+      ? this.#relations.find(({ source }) => source !== undefined)
+      : this.#relations.find(({ relationId }) => relationId === choice.relationId);
+  }
+
+  #flag(state: string): string {
+    return `${this.name}.${state}`;
+  }
+}
