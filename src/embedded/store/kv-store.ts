@@ -34,6 +34,16 @@ export interface ReadOptions {
   readonly countOnly?: boolean | undefined;
 }
 
+/** A compaction that was done. */
+export interface Compaction {
+  readonly revision: number;
+  /** The compacted revision until then. */
+  readonly before: number;
+}
+
+/** How many compactions are remembered: etcd keeps the hashes of so many. */
+const COMPACTIONS_KEPT = 10;
+
 /** Told of each write, right after it and before its answer leaves: the changes in order, deletions as version 0. */
 export type ChangeListener = (revision: number, changes: readonly StoredValue[]) => void;
 
@@ -47,6 +57,7 @@ export class KvStore {
   #leases: LeaseBook = NO_LEASES;
   #revision = FIRST_REVISION;
   #compactRevision = -1;
+  #compactions: readonly Compaction[] = [];
   #writing = false;
 
   /** The current revision. */
@@ -57,6 +68,11 @@ export class KvStore {
   /** The oldest revision that can be read; -1 before the first compaction. */
   get compactRevision(): number {
     return this.#compactRevision;
+  }
+
+  /** The last compactions, oldest first. */
+  get compactions(): readonly Compaction[] {
+    return this.#compactions;
   }
 
   /** How many keys the index holds, deleted ones that are not compacted included. */
@@ -143,6 +159,7 @@ export class KvStore {
     if (revision > this.#revision) throw failure('futureRev');
     // A key written last before the previous compaction has one version: only keys changed since can lose any.
     const first = Math.max(this.#compactRevision + 1, FIRST_REVISION + 1);
+    this.#compactions = [...this.#compactions, { revision, before: this.#compactRevision }].slice(-COMPACTIONS_KEPT);
     this.#compactRevision = revision;
     for (let changed = first; changed <= revision; changed += 1) {
       for (const version of this.#log.at(changed)) {
