@@ -29,9 +29,6 @@ export function watchService({ watches, gate }: WatchServiceParts): Service {
       Watch: stream(rpc.WatchRequest, rpc.WatchResponse, (call) => {
         const watching = watches.open({
           write: (message) => call.writeEncoded(message),
-          end: (refusal) => {
-            call.end(refusal);
-          },
         });
         call.onRequest((request) => {
           serve(request, watching, gate, call.context);

@@ -1,9 +1,8 @@
 /**
- * All watch streams of the server: opens them over one hub, and ends them when the server closes. Server thread.
+ * All watch streams of the server: opens them over one hub. Server thread.
  */
 import type { Clock } from '../clock.js';
 import type { ServerIdentity } from '../response-header.js';
-import { failure } from '../rpc-failure.js';
 import type { KvStore } from '../store/kv-store.js';
 import { WatchResponseEncoder } from './response-encoder.js';
 import { WatchHub } from './watch-hub.js';
@@ -57,10 +56,10 @@ export class WatchServer {
     this.#streams.delete(stream);
   }
 
-  /** Ends all streams, as etcd does when it stops. */
+  /** Nothing is delivered any more. The streams end with their connections, as in etcd when it stops. */
   close(): void {
-    this.#parts.hub.flush();
-    for (const stream of this.#streams) stream.end(failure('watchCanceled'));
+    for (const stream of this.#streams) stream.closed();
+    this.#streams.clear();
     this.#parts.hub.close();
   }
 }

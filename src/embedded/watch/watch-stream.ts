@@ -3,7 +3,6 @@
  * at once, so answers come in the order of the requests, and events of a watch after the answer that it was created.
  */
 import type { Clock } from '../clock.js';
-import type { RpcFailure } from '../rpc-failure.js';
 import type { WatchHub } from './watch-hub.js';
 import { NO_WATCH_ID, type ControlAnswer, type WatchResponseEncoder } from './response-encoder.js';
 import { Watcher, type WatchOutlet, type WatchSpec } from './watcher.js';
@@ -17,7 +16,6 @@ const PROGRESS_JITTER = 0.1;
 export interface WatchSink {
   /** False: the client takes less than it is sent; `drained()` is called when all has left. The message is taken all the same. */
   write(message: Uint8Array): boolean;
-  end(refusal: RpcFailure): void;
 }
 
 export interface WatchStreamParts {
@@ -107,11 +105,6 @@ export class WatchStream implements WatchOutlet {
     if (this.#watchers.size === 0 || !this.writable) return;
     for (const { state } of this.#watchers.values()) if (state !== 'synced') return;
     this.write(encoder.progress(hub.revision));
-  }
-
-  /** Ends the call. */
-  end(refusal: RpcFailure): void {
-    this.#sink.end(refusal);
   }
 
   /** The call is over. */

@@ -5,7 +5,6 @@ import { KvStore } from '../../../../src/embedded/store/kv-store.js';
 import { keySpan } from '../../../../src/embedded/store/key-span.js';
 import { WatchServer } from '../../../../src/embedded/watch/watch-server.js';
 import type { WatchStream } from '../../../../src/embedded/watch/watch-stream.js';
-import type { RpcFailure } from '../../../../src/embedded/rpc-failure.js';
 import { decodeWatchResponse, type RawWatchResponse } from '../../../support/raw-watch.js';
 
 export interface WatchAsk {
@@ -78,7 +77,6 @@ export class RigStream {
   /** What the client has not read, while it does not read. */
   unreadBytes = 0;
   reading = true;
-  ended: RpcFailure | undefined;
 
   constructor(rig: WatchRig) {
     this.#rig = rig;
@@ -88,9 +86,6 @@ export class RigStream {
         this.#answers.push(decodeWatchResponse(message));
         if (!this.reading) this.unreadBytes += message.length;
         return this.reading;
-      },
-      end: (refusal) => {
-        this.ended = refusal;
       },
     });
   }
