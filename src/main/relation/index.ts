@@ -32,9 +32,19 @@ export type {
 } from './relation-endpoint.js';
 
 export { EtcdRequires } from './etcd-requires.js';
-export type { ClientCredentials, EtcdRequiresEvent, EtcdRequiresEventType, RelationChoice } from './etcd-requires.js';
+export type { ClientCredentials, EtcdRequiresEventType, RelationChoice } from './etcd-requires.js';
+export type { EtcdRequiresEvent } from './requirer-snapshot.js';
 export { EtcdProvides } from './etcd-provides.js';
 export type { EtcdProvidesEvent, Published } from './etcd-provides.js';
+export { EtcdClientRequires } from './etcd-client/etcd-client-requires.js';
+export type { RelationStatuses } from './etcd-client/etcd-client-requires.js';
+export type { ClientCertificate, EtcdClientRequiresOptions } from './etcd-client/requirer-options.js';
+export { EtcdClientProvides } from './etcd-client/etcd-client-provides.js';
+export type { EtcdClientProvidesEvent } from './etcd-client/etcd-client-provides.js';
+export type { AccessRequest } from './etcd-client/access-request.js';
+export type { ProvidedAccess } from './etcd-client/answer-publisher.js';
+export type { ProviderStatus } from './etcd-client/client-answer.js';
+export type { AnswerProtocol, EtcdClientProtocol, RequestExtras } from './etcd-client/client-request.js';
 export type { EtcdRelationView, EtcdUnitView } from './etcd-view.js';
 export type { LiveRelation } from './live-relations.js';
 export { Reactive } from './reactive.js';
