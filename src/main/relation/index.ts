@@ -50,6 +50,9 @@ export type { LiveRelation } from './live-relations.js';
 export { Reactive } from './reactive.js';
 export type { FlagCondition, ReactiveHandler, ReactiveOptions } from './reactive.js';
 
+export { hookTools } from './hook-tools/hook-tools.js';
+export type { HookToolOptions } from './hook-tools/hook-tools.js';
+
 export { JujuModel } from './memory/juju-model.js';
 export type { Charm, HookRun, JujuModelOptions } from './memory/juju-model.js';
 export type { HookEvent } from './memory/hook-event.js';
