@@ -19,7 +19,7 @@ describe('the engine on the embedded server', () => {
       expect([page.kvs.map((kv) => kv.key.string()), page.more, page.count]).toEqual([['a', 'b'], true, 3n]);
       expect((await etcd.kv.get('a', { revision: 2n }))?.value.string()).toBe('va');
       expect((await etcd.kv.delete({ prefix: 'b' })).deleted).toBe(1n);
-      expect(await etcd.kv.get('b')).toBeUndefined();
+      expect(await etcd.kv.get('b')).toBeNull();
     });
   });
 
