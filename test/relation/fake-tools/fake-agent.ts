@@ -1,6 +1,7 @@
 // The unit's agent for tests: puts a program under each hook tool's name onto PATH, and answers it from the hook that runs in a
 // model in memory. So the same model drives a charm in this process, a charm over the tools, and a charm that is a program.
 import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -25,7 +26,8 @@ export interface ProgramOutput {
   readonly stderr: string;
 }
 
-const toolProgram = fileURLToPath(new URL('./tool.js', import.meta.url));
+// Both do the same; what starts faster is taken where it is there.
+const toolProgram = fileURLToPath(new URL(existsSync('/usr/bin/perl') ? './tool.pl' : './tool.js', import.meta.url));
 
 export class FakeAgent {
   /** Every call, in order. */
@@ -47,7 +49,10 @@ export class FakeAgent {
       socket.on('error', () => socket.destroy());
       socket.on('end', () => {
         void this.#answer(request).then((answer) => {
-          if (answer !== 'hang') socket.end(JSON.stringify(answer));
+          if (answer === 'hang') return;
+          const { exit, stdout, stderr } = answer;
+          // In this order, which tool.pl reads.
+          socket.end(JSON.stringify({ exit, stdout, stderr }));
         });
       });
     });
@@ -154,7 +159,7 @@ export class FakeAgent {
   }
 
   async #answer(request: string): Promise<ToolAnswer | 'hang'> {
-    // What tool.js sends.
+    // What tool.js and tool.pl send.
     const call = JSON.parse(request) as RecordedCall & { contextId: string };
     const { contextId, ...recorded } = call;
     this.calls.push(recorded);
