@@ -248,13 +248,13 @@ export class ShardLink {
         this.#enter({ kind: 'stopped' });
         return;
       case 'starting':
-        this.#fail(this.#failure ?? endError(cause));
-        return;
       case 'running':
       case 'replacing': {
         const error = this.#failure ?? endError(cause);
         this.#failure = undefined;
-        if (this.#crashes.add()) this.#fail(error);
+        // One that never ran will not run the next time either; one whose predecessor ran was unlucky, and counts.
+        const neverRan = this.#state.kind === 'starting' && this.#epoch === 1;
+        if (neverRan || this.#crashes.add()) this.#fail(error);
         else this.#replace(error);
         return;
       }

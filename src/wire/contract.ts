@@ -62,7 +62,8 @@ export interface WatchSpec {
   readonly noPut: boolean;
   readonly noDelete: boolean;
   readonly progressNotify: boolean;
-  readonly fragment: boolean;
+  /** `undefined`: only where an answer has been too large to come whole. */
+  readonly fragment: boolean | undefined;
 }
 
 export type WatchCommand =

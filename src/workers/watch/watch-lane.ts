@@ -4,7 +4,7 @@
  * to move away is replaced first and drained by hand-over. Knows nothing of revisions.
  */
 import { backoffDelayMs } from '../../wire/backoff.js';
-import type { Endpoint } from '../../wire/connection-settings.js';
+import type { ConnectionSettings, Endpoint } from '../../wire/connection-settings.js';
 import type { Lane } from '../../wire/contract.js';
 import { EtcdError, errorToPlain, toEtcdError } from '../../wire/errors.js';
 import { reachMember } from '../member/member-connection.js';
@@ -52,6 +52,12 @@ const BACKOFF = { initialMs: 20, maxMs: 1000 } as const;
 /** A stream that lived so long proves its member to be fine: the next failure starts counting anew. */
 const STABLE_MS = 5000;
 
+/**
+ * Answers come whole up to this size, because etcd takes quadratic time to split them; after a larger one they are split.
+ * Bounds what one answer can take, so it must stay near the largest budgets.
+ */
+const WHOLE_ANSWER_BYTES = 16 * 1024 * 1024;
+
 /** So many failures in a row for a reason of this list, and the watches are told instead of tried for ever. */
 const HOPELESS_AFTER = 5;
 const HOPELESS_CODES: ReadonlySet<string> = new Set([
@@ -72,6 +78,8 @@ export class WatchLane {
   readonly #draining = new Set<WatchStream>();
   /** Members that ignore ids given by us. */
   readonly #serialMembers = new Set<string>();
+  /** An answer was too large to come whole. Forgotten when the lane has nothing to do any more. */
+  #fragments = false;
   #nextEndpoint: number;
   #failures = 0;
   #hopelessFailures = 0;
@@ -174,6 +182,7 @@ export class WatchLane {
     if (this.#options.waiting() > 0 || this.#keeping !== undefined) return;
     if (this.#state.at === 'open' && this.#state.stream.size === 0) {
       const { stream } = this.#state;
+      this.#fragments = false;
       this.#enter({ at: 'idle' });
       this.#discard(stream);
     } else if (this.#state.at === 'waiting') {
@@ -218,6 +227,7 @@ export class WatchLane {
     let own: GrpcConnection | undefined;
     const reached = reachMember({
       context,
+      settings: this.#settings(),
       endpoint,
       guard,
       probeKey: probeKey(),
@@ -244,6 +254,12 @@ export class WatchLane {
     );
   }
 
+  #settings(): ConnectionSettings {
+    const { settings } = this.#options.context;
+    if (this.#fragments || settings.maxMessageBytes <= WHOLE_ANSWER_BYTES) return settings;
+    return { ...settings, maxMessageBytes: WHOLE_ANSWER_BYTES };
+  }
+
   #open(member: ReachedMember): void {
     const { context, guard, lane, streamHooks, drawId } = this.#options;
     const endpoint = member.connection.endpoint.text;
@@ -263,6 +279,7 @@ export class WatchLane {
       // Without it a member cut off from its cluster would keep the stream and stay silent.
       metadata: { ...context.metadata(), hasleader: 'true' },
       serial: this.#serialMembers.has(endpoint),
+      fragments: this.#fragments,
       drawId,
       hooks: streamHooks,
       owner: {
@@ -285,6 +302,10 @@ export class WatchLane {
   #onEnded(stream: WatchStream, error: EtcdError): void {
     const drained = this.#draining.delete(stream);
     stream.connection.close();
+    if (error.code === 'message-too-large' && !this.#fragments) {
+      this.#fragments = true;
+      this.excuse();
+    }
     const hopeless = this.#countHopeless(error);
     this.#options.context.status({
       type: 'disconnected',

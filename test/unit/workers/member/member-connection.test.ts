@@ -55,7 +55,8 @@ function reach(
     metadata: () => ({}),
   } as unknown as ShardContext; // only what reaching a member uses
   const handlers = { onGoaway: () => undefined, onClose: () => undefined };
-  const options = { context, endpoint, guard, probeKey: Uint8Array.of(1), handlers, opened: () => undefined };
+  const { settings } = context;
+  const options = { context, settings, endpoint, guard, probeKey: Uint8Array.of(1), handlers, opened: () => undefined };
   return { reached: reachMember(options), asked, closed: () => closed };
 }
 
