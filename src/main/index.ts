@@ -3,6 +3,8 @@ export { connect } from './connect.js';
 export { connection } from './connection-registry.js';
 export { Etcd } from './etcd.js';
 export type { ConnectOptions } from './connect-options.js';
+export type { ReconfigureOptions, ReconfigureResult } from './reconfigure-options.js';
+export type { SettingsSource } from './settings-source.js';
 export type { TlsOptions } from './tls-options.js';
 export type { TransportKind } from '../wire/connection-settings.js';
 

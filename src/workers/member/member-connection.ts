@@ -3,7 +3,7 @@
  * seen before. The caller rotates through the endpoints and waits between attempts; this tries one member once.
  */
 import type { ConnectionSettings, Endpoint } from '../../wire/connection-settings.js';
-import { EtcdError } from '../../wire/errors.js';
+import { EtcdError, otherCluster } from '../../wire/errors.js';
 import type { ShardContext } from '../shard-context.js';
 import type { ConnectionHandlers, GrpcConnection } from '../transport/grpc-connection.js';
 import { linearizableHeader, memberStatus, refusesStatus } from './member-status.js';
@@ -46,6 +46,9 @@ export async function reachMember(options: ReachOptions): Promise<ReachedMember>
         endpoint: endpoint.text,
         retryable: true,
       });
+    }
+    if (options.guard.identify(endpoint.text, status.header.clusterId, context.settings) === 'foreign') {
+      throw otherCluster(endpoint.text);
     }
     const storeReset = await checkStore(connection, status.header, known, options);
     return { connection, version: status.version, storeReset };

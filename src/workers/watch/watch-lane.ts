@@ -7,6 +7,7 @@ import { backoffDelayMs } from '../../wire/backoff.js';
 import type { ConnectionSettings, Endpoint } from '../../wire/connection-settings.js';
 import type { Lane } from '../../wire/contract.js';
 import { EtcdError, errorToPlain, toEtcdError } from '../../wire/errors.js';
+import { keepsConnection } from '../../wire/settings-change.js';
 import { reachMember } from '../member/member-connection.js';
 import type { ReachedMember } from '../member/member-connection.js';
 import type { StoreGuard } from '../member/store-guard.js';
@@ -19,11 +20,19 @@ import type { WatchStreamHooks } from './watch-stream.js';
 
 type LaneState =
   | { readonly at: 'idle' }
-  | { readonly at: 'connecting'; readonly attempt: number; readonly connection: GrpcConnection | undefined }
+  | {
+      readonly at: 'connecting';
+      readonly attempt: number;
+      readonly connection: GrpcConnection | undefined;
+      readonly endpoint: Endpoint;
+      readonly settings: ConnectionSettings;
+    }
   | {
       readonly at: 'open';
       readonly stream: WatchStream;
       readonly trustsProgress: boolean;
+      /** Those it was made with. */
+      readonly settings: ConnectionSettings;
     }
   | { readonly at: 'waiting'; readonly timer: NodeJS.Timeout }
   | { readonly at: 'closed' };
@@ -164,13 +173,23 @@ export class WatchLane {
     this.#isExcused = true;
   }
 
-  /** The settings have changed: what was made, or is being made, with the old ones is replaced. */
-  settingsChanged(): void {
+  /**
+   * The settings have changed: what was made, or is being made, with the old ones is replaced. A stream whose member is still
+   * there with the same credentials stays.
+   */
+  settingsChanged(firstEndpoint: number): void {
     this.#failures = 0;
     this.#hopelessFailures = 0;
+    this.#nextEndpoint = firstEndpoint;
     if (this.#state.at === 'open') {
-      this.replace();
-    } else if (this.#state.at === 'connecting' || this.#state.at === 'waiting') {
+      const { stream, settings } = this.#state;
+      if (!keepsConnection(stream.connection.endpoint, settings, this.#options.context.settings)) this.replace();
+    } else if (this.#state.at === 'connecting') {
+      const { endpoint, settings } = this.#state;
+      if (keepsConnection(endpoint, settings, this.#options.context.settings)) return;
+      this.#enter({ at: 'idle' });
+      this.#connect();
+    } else if (this.#state.at === 'waiting') {
       this.#enter({ at: 'idle' });
       this.#connect();
     }
@@ -178,7 +197,12 @@ export class WatchLane {
 
   /** Closes streams that nobody is on any more. */
   releaseUnused(): void {
-    for (const stream of this.#draining) if (stream.size === 0) this.#discard(stream);
+    for (const stream of this.#draining) {
+      if (stream.size > 0) continue;
+      this.#discard(stream);
+      const endpoint = stream.connection.endpoint.text;
+      this.#options.context.status({ type: 'left', lane: this.lane, endpoint });
+    }
     if (this.#options.waiting() > 0 || this.#keeping !== undefined) return;
     if (this.#state.at === 'open' && this.#state.stream.size === 0) {
       const { stream } = this.#state;
@@ -219,11 +243,12 @@ export class WatchLane {
 
   #connect(): void {
     const { context, guard, probeKey } = this.#options;
-    const { endpoints } = context.settings;
+    const { settings } = context;
+    const { endpoints } = settings;
     const endpoint = endpoints[this.#nextEndpoint++ % endpoints.length] as Endpoint; // the options table allows no empty list
     const attempt = ++this.#attempt;
     const isCurrent = (): boolean => this.#state.at === 'connecting' && this.#state.attempt === attempt;
-    this.#enter({ at: 'connecting', attempt, connection: undefined });
+    this.#enter({ at: 'connecting', attempt, connection: undefined, endpoint, settings });
     let own: GrpcConnection | undefined;
     const reached = reachMember({
       context,
@@ -233,7 +258,7 @@ export class WatchLane {
       probeKey: probeKey(),
       opened: (connection) => {
         own = connection;
-        this.#enter({ at: 'connecting', attempt, connection });
+        this.#enter({ at: 'connecting', attempt, connection, endpoint, settings });
       },
       handlers: {
         onGoaway: () => {
@@ -245,7 +270,7 @@ export class WatchLane {
     });
     reached.then(
       (member) => {
-        if (isCurrent()) this.#open(member);
+        if (isCurrent()) this.#open(member, settings);
         else member.connection.close();
       },
       (error: unknown) => {
@@ -260,7 +285,7 @@ export class WatchLane {
     return { ...settings, maxMessageBytes: WHOLE_ANSWER_BYTES };
   }
 
-  #open(member: ReachedMember): void {
+  #open(member: ReachedMember, settings: ConnectionSettings): void {
     const { context, guard, lane, streamHooks, drawId } = this.#options;
     const endpoint = member.connection.endpoint.text;
     if (member.storeReset) this.#options.onStoreReset(endpoint);
@@ -285,7 +310,7 @@ export class WatchLane {
       owner: {
         idsIgnored: (from) => {
           this.#serialMembers.add(endpoint);
-          this.#nextEndpoint -= 1;
+          this.#nextEndpoint = Math.max(0, this.#nextEndpoint - 1);
           ended(from, new EtcdError(`${endpoint} gives watch ids of its own`, { code: 'unavailable', endpoint }));
         },
         ended: (from, error) => {
@@ -294,7 +319,7 @@ export class WatchLane {
       },
     });
     if (this.#paused) stream.pause();
-    this.#enter({ at: 'open', stream, trustsProgress: trustsRequestedProgress(member.version) });
+    this.#enter({ at: 'open', stream, trustsProgress: trustsRequestedProgress(member.version), settings });
     context.status({ type: 'connected', lane, endpoint, version: member.version });
     this.#options.onOpen();
   }

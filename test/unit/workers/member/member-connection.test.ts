@@ -51,7 +51,7 @@ function reach(
   };
   const context = {
     openConnection: () => connection,
-    settings: { connectTimeoutMs: 1000 },
+    settings: { connectTimeoutMs: 1000, endpoints: [endpoint] },
     metadata: () => ({}),
   } as unknown as ShardContext; // only what reaching a member uses
   const handlers = { onGoaway: () => undefined, onClose: () => undefined };
