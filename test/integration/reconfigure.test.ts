@@ -2,7 +2,8 @@
 import { copyFileSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { connect, type Etcd, type LeaseEnd } from 'etcd-vigil';
+import { runningWorkers } from '../support/worker-tap.js';
+import type { Etcd, LeaseEnd } from 'etcd-vigil';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { StatusLog } from '../fault/status-log.js';
 import { WatchFleet } from '../fault/watch-fleet.js';
@@ -14,6 +15,9 @@ import { FaultProxy } from '../support/fault-proxy.js';
 import { putMany } from '../support/load-writer.js';
 import { eventually } from '../support/poll.js';
 import { prefixEnd, RawEtcd } from '../support/raw-etcd.js';
+
+// After the tap, which a static import would overtake.
+const { connect } = await import('etcd-vigil');
 
 const matrix = COMBINATIONS.map((combination) => ({ ...combination, name: combinationName(combination) }));
 const LEASES = 200;
@@ -219,12 +223,14 @@ describe('endpoints of a cluster of three', () => {
 
   it('a respawned shard starts with the newest', async () => {
     const [first = '', second = ''] = cluster.endpoints;
-    const etcd = owned(await connect({ endpoints: first, shards: 'inline' }));
-    const status = new StatusLog(etcd);
+    const etcd = owned(await connect({ endpoints: first, shards: 1 }));
+    const tenants = await Tenants.of(etcd, 'respawn/');
     await etcd.reconfigure({ endpoints: second });
-    const watcher = etcd.watch('fresh');
-    await watcher.ready;
-    expect(status.of('connected').map(({ endpoint }) => endpoint)).toEqual([second]);
+    const status = new StatusLog(etcd);
+    for (const worker of runningWorkers()) await worker.terminate();
+    await eventually(() => status.has('shard-replaced'));
+    await tenants.expectNothingLost(owned(new RawEtcd(cluster.members[2]?.address ?? '')));
+    expect(new Set(status.of('connected').map(({ endpoint }) => endpoint))).toEqual(new Set([second]));
   });
 });
 
@@ -310,7 +316,12 @@ describe('certificates', () => {
   it('given as text are replaced by reconfigure', async () => {
     const ca = { caFile: certificates.caFile };
     const etcd = owned(
-      await connect({ endpoints: server.endpoint, tls: { ...ca, ...TestCertificates.text(rotate()) }, shards: 1 }),
+      await connect({
+        endpoints: server.endpoint,
+        tls: { ...ca, ...TestCertificates.text(rotate()) },
+        shards: 1,
+        connectTimeoutMs: 1_000,
+      }),
     );
     await expect(etcd.reconfigure({ tls: null })).rejects.toMatchObject({ code: 'connect-failed' });
     await expect(
