@@ -33,5 +33,9 @@ export type EngineStatus =
     }
   /** New endpoints or certificates cannot be used: everything goes on with those before. */
   | { readonly type: 'settings-refused'; readonly source: SettingsSource; readonly error: EtcdError }
+  /** The relation, or its connection file, offers no etcd any more: everything goes on with the last settings. */
+  | { readonly type: 'settings-withdrawn'; readonly source: SettingsSource }
+  /** It offers again what is in use. */
+  | { readonly type: 'settings-restored'; readonly source: SettingsSource }
   /** The last one. */
   | { readonly type: 'closed' };

@@ -1,5 +1,9 @@
 /** The public names of etcd-vigil, one by one. Nothing else of the package is public. */
 export { connect } from './connect.js';
+export { connectFromFile } from './follow/connect-from-file.js';
+export { connectFromRelation } from './follow/connect-from-relation.js';
+export type { FollowOptions } from './follow/follower.js';
+export type { TlsUse } from './follow/connection-offer.js';
 export { connection } from './connection-registry.js';
 export { Etcd } from './etcd.js';
 export type { ConnectOptions } from './connect-options.js';

@@ -41,6 +41,7 @@ export class SettingsChanges {
   /** The last refusal of what certificate files hold: told once. */
   #refusedFiles: string | undefined;
   #isClosed = false;
+  #onClosed: () => void = () => undefined;
 
   constructor(settings: ConnectionSettings, tls: TlsOptions | undefined, owner: SettingsOwner) {
     this.#owner = owner;
@@ -66,8 +67,7 @@ export class SettingsChanges {
         return await this.#change(given, source);
       } catch (thrown) {
         const error = toEtcdError(thrown);
-        if (error.code !== 'aborted' && error.code !== 'closed')
-          this.#owner.publish({ type: 'settings-refused', source, error });
+        if (error.code !== 'aborted' && error.code !== 'closed') this.refused(source, error);
         throw error;
       }
     });
@@ -75,8 +75,29 @@ export class SettingsChanges {
     return changed;
   }
 
+  /** What was to be followed cannot be used; everything goes on as it is. */
+  refused(source: SettingsSource, error: EtcdError): void {
+    this.#owner.publish({ type: 'settings-refused', source, error });
+  }
+
+  /** What is followed offers no connection any more. */
+  withdrawn(source: SettingsSource): void {
+    this.#owner.publish({ type: 'settings-withdrawn', source });
+  }
+
+  /** What is followed offers again what is in use. */
+  restored(source: SettingsSource): void {
+    this.#owner.publish({ type: 'settings-restored', source });
+  }
+
+  /** Calls once when the engine closes. */
+  onClosed(listener: () => void): void {
+    this.#onClosed = listener;
+  }
+
   close(): void {
     this.#isClosed = true;
+    this.#onClosed();
     this.#files?.close();
   }
 
@@ -156,7 +177,7 @@ export class SettingsChanges {
         const error = toEtcdError(thrown);
         if (error.code === 'closed' || error.message === this.#refusedFiles) return;
         this.#refusedFiles = error.message;
-        this.#owner.publish({ type: 'settings-refused', source: 'tls-files', error });
+        this.refused('tls-files', error);
       }
     });
     this.#last = changed;
