@@ -61,7 +61,8 @@ export function parseConnectionFile(text: string, path: string): ConnectionFile 
     throw refuse('not JSON; is it half-written?');
   }
   if (!isObject(content) || content['format'] !== FORMAT) throw refuse(`"format" is not "${FORMAT}"`);
-  if (content['version'] !== VERSION) throw refuse(`"version" is not ${String(VERSION)}; is the writer newer than this reader?`);
+  if (content['version'] !== VERSION)
+    throw refuse(`"version" is not ${String(VERSION)}; is the writer newer than this reader?`);
   if (content['state'] === 'unavailable') return { state: 'unavailable' };
   if (content['state'] !== 'available') throw refuse('"state" is neither "available" nor "unavailable"');
   const endpoints: unknown = content['endpoints'];

@@ -60,6 +60,9 @@ export type { HookEvent } from './memory/hook-event.js';
 export { EtcdError, HookToolError } from '../../wire/errors.js';
 export type { EtcdErrorCode, EtcdErrorInit, Outcome } from '../../wire/errors.js';
 
+export { readConnectionFile, writeConnectionFile } from './connection-file.js';
+export type { ConnectionFileOptions } from './connection-file.js';
+export type { ConnectionFile, ConnectionFileTls } from './connection-file-format.js';
 export { readCredentialFiles, removeCredentialFiles, saveCredentialFiles } from './credential-files.js';
 export type { CredentialFileOptions, CredentialPaths, SavedCredentials } from './credential-files.js';
 export type { CheckedBundle, CredentialBundle, PartialBundle } from './pem.js';
