@@ -4,7 +4,7 @@
  */
 import { availableParallelism } from 'node:os';
 import { parseEndpoints } from '../wire/endpoint.js';
-import type { ConnectionSettings, Endpoint, TransportKind } from '../wire/connection-settings.js';
+import type { ConnectionSettings, TransportKind } from '../wire/connection-settings.js';
 import type { ShardLimits } from '../wire/contract.js';
 import {
   booleanRule,
@@ -25,10 +25,7 @@ export interface ConnectOptions {
    * `host:port` (plain HTTP/2), `unix:///path`, `unix://host:port`.
    */
   readonly endpoints: string | readonly string[];
-  /**
-   * Certificates for `https://` and `unixs://` endpoints. Without it the system's authorities are trusted. Files are read again
-   * when they change: connections move to the new certificates, and nothing is lost.
-   */
+  /** Certificates for `https://` and `unixs://` endpoints. Without it the system's authorities are trusted. */
   readonly tls?: TlsOptions | undefined;
   /** A name under which `connection(name)` finds this engine anywhere in the process, until it is closed. */
   readonly name?: string | undefined;
@@ -77,8 +74,6 @@ export interface EngineOptions {
   readonly requestTimeoutMs: number;
   readonly lazy: boolean;
   readonly livenessMs: number | undefined;
-  /** The option as given, so that its files can be read again. */
-  readonly tls: TlsOptions | undefined;
 }
 
 const MiB = 1024 * 1024;
@@ -118,7 +113,12 @@ const rules: OptionTable<ConnectOptions> = {
 export async function resolveConnectOptions(given: ConnectOptions): Promise<EngineOptions> {
   checkOptions<ConnectOptions>(given, rules, 'connect');
   const endpoints = parseEndpoints(given.endpoints);
-  if (given.tls !== undefined) refusePlainWithTls(endpoints, 'connect');
+  const plain = endpoints.find((endpoint) => !endpoint.tls);
+  if (given.tls !== undefined && plain !== undefined) {
+    throw invalidOption(
+      `connect: tls is given but endpoint '${plain.text}' is not encrypted; write it with https:// (unixs:// for a socket), or leave tls out`,
+    );
+  }
   const streamWindowBytes = given.streamWindowBytes ?? 4 * MiB;
   const connectionWindowBytes = given.connectionWindowBytes ?? Math.max(8 * MiB, streamWindowBytes);
   if (connectionWindowBytes < streamWindowBytes) {
@@ -129,7 +129,7 @@ export async function resolveConnectOptions(given: ConnectOptions): Promise<Engi
   return {
     settings: {
       endpoints,
-      tls: given.tls === undefined ? undefined : await readTls(given.tls, 'connect'),
+      tls: given.tls === undefined ? undefined : await readTls(given.tls),
       transport: given.transport ?? 'http2',
       connectTimeoutMs: given.connectTimeoutMs ?? 5_000,
       pingIntervalMs: given.pingIntervalMs ?? 30_000,
@@ -143,24 +143,14 @@ export async function resolveConnectOptions(given: ConnectOptions): Promise<Engi
       maxRevisionBytes: given.maxRevisionBytes ?? 256 * MiB,
       flushBytes: 256 * 1024,
       flushEvents: 8_192,
-      flushIntervalMs: 6,
+      flushIntervalMs: 10,
     },
     name: given.name,
     shards: given.shards ?? defaultShards(availableParallelism()),
     requestTimeoutMs: given.requestTimeoutMs ?? 10_000,
     lazy: given.lazy ?? false,
     livenessMs: given.livenessMs,
-    tls: given.tls,
   };
-}
-
-/** @throws EtcdError `invalid-argument` for an endpoint over which certificates could not be used. */
-export function refusePlainWithTls(endpoints: readonly Endpoint[], what: string): void {
-  const plain = endpoints.find((endpoint) => !endpoint.tls);
-  if (plain === undefined) return;
-  throw invalidOption(
-    `${what}: tls is given but endpoint '${plain.text}' is not encrypted; write it with https:// (unixs:// for a socket), or leave tls out`,
-  );
 }
 
 /** One core is left to the main thread; more than four shards pay off only where asked for. */

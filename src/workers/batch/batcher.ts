@@ -1,10 +1,12 @@
 /**
- * When a shard's batch leaves: at once while events are few (latency), by size or after a few ms when they are many
- * (throughput), and not at all while main has not taken the last ones off the port (credit). Owns the writer and the
+ * When a shard's batch leaves: at once while events are few (latency), by size or some ms after the last one when they are
+ * many (throughput), and not at all while main has not taken the last ones off the port (credit). Owns the writer and the
  * flush timer; reports go out through `post`, so that a batch and what is said about its watches keep their order.
  *
  * A busy worker thread sleeps until its batch is due: what arrives meanwhile waits in the kernel and is read together. Being
- * woken for every message costs several times what decoding it does.
+ * woken for every message costs several times what decoding it does. While every sleep brings many events it sleeps again
+ * right after sending, so that each interval has one wake and one read. Inline nobody is woken by a batch: it leaves as soon
+ * as it is worth the handing over.
  */
 import type { ShardLimits, ShardReport } from '../../wire/contract.js';
 import { BatchWriter } from './batch-writer.js';
@@ -24,6 +26,8 @@ export interface BatcherOptions {
 
 /** Events that may come at once without being called busy; they drain at one a ms, so 1,000 a second never are. */
 const BURST_EVENTS = 8;
+/** Inline, so many are handed over at the end of their turn, however busy it is: fewer wait for more. */
+const WORTHWHILE_EVENTS = 32;
 
 export class Batcher {
   readonly writer: BatchWriter = new BatchWriter();
@@ -33,6 +37,8 @@ export class Batcher {
   #recentEvents = 0;
   #nextTurn: NodeJS.Immediate | undefined;
   #interval: NodeJS.Timeout | undefined;
+  /** The thread has slept since the last flush: what is there came in one interval. */
+  #slept = false;
   #createdWatches: number[] = [];
   #createdRevisions: number[] = [];
   #uncredited = 0;
@@ -64,15 +70,9 @@ export class Batcher {
     if (this.#stalled || this.#closed) return;
     const { limits } = this.#options;
     const { writer } = this;
-    if (writer.bytes >= limits.flushBytes || writer.eventCount >= limits.flushEvents) {
-      this.#flushWithinCredit();
-    } else if (this.#nextTurn === undefined && this.#interval === undefined) {
-      const waitMs = this.#waitMs();
-      // An immediate runs after all sockets that are readable in this turn were read: what arrived together leaves together.
-      if (waitMs <= 0) this.#nextTurn = setImmediate(this.#onTurn);
-      else if (this.#options.sleep !== undefined) this.#nextTurn = setImmediate(this.#onBusyTurn);
-      else this.#interval = setTimeout(this.#onTurn, Math.ceil(waitMs));
-    }
+    if (writer.bytes >= limits.flushBytes || writer.eventCount >= limits.flushEvents) this.#flushWithinCredit();
+    // An immediate runs after all sockets that are readable in this turn were read: what arrived together leaves together.
+    else this.#nextTurn ??= setImmediate(this.#onTurn);
   }
 
   /** How long what is there may wait; nothing while there is little to tell. */
@@ -85,11 +85,7 @@ export class Batcher {
   created(watch: number, startRevision: number): void {
     this.#createdWatches.push(watch);
     this.#createdRevisions.push(startRevision);
-    // Told together when they are many; never by sleeping, since more creates wait for the answers.
-    if (this.#stalled || this.#closed || this.#nextTurn !== undefined || this.#interval !== undefined) return;
-    const waitMs = this.#waitMs();
-    if (waitMs <= 0) this.#nextTurn = setImmediate(this.#onTurn);
-    else this.#interval = setTimeout(this.#onTurn, Math.ceil(waitMs));
+    if (!this.#stalled && !this.#closed) this.#nextTurn ??= setImmediate(this.#onTurn);
   }
 
   /** Sends a report that must come after everything appended so far, credit or not. */
@@ -114,16 +110,33 @@ export class Batcher {
   }
 
   readonly #onTurn = (): void => {
-    this.#unschedule();
+    this.#nextTurn = undefined;
+    const { limits, sleep } = this.#options;
+    const { eventCount, empty } = this.writer;
+    if (empty && this.#createdWatches.length === 0) return;
+    const waitMs = this.#waitMs();
+    if (waitMs <= 0 || (sleep === undefined && eventCount >= WORTHWHILE_EVENTS)) {
+      const isBusy = this.#slept && eventCount >= BURST_EVENTS;
+      this.#flushWithinCredit();
+      if (isBusy) this.#sleep(limits.flushIntervalMs);
+      // Creations are told together when they are many, but never by sleeping, since more creates wait for the answers.
+    } else if (sleep === undefined || this.#createdWatches.length > 0) {
+      this.#interval ??= setTimeout(this.#onInterval, Math.ceil(waitMs));
+    } else this.#sleep(Math.min(limits.flushIntervalMs, waitMs));
+  };
+
+  readonly #onInterval = (): void => {
+    this.#interval = undefined;
     this.#flushWithinCredit();
   };
 
-  /** Sleeps until the batch is due; the next turn of the event loop then reads all that has come, and the one after sends it. */
-  readonly #onBusyTurn = (): void => {
-    const { limits, now, sleep } = this.#options;
-    sleep?.(Math.min(limits.flushIntervalMs, this.#lastFlush + limits.flushIntervalMs - now()));
-    this.#nextTurn = setImmediate(this.#onTurn);
-  };
+  /** The next turn of the event loop then reads all that has come, and its end sends it. */
+  #sleep(ms: number): void {
+    if (this.#stalled || this.#closed) return;
+    this.#options.sleep?.(ms);
+    this.#slept = true;
+    this.#nextTurn ??= setImmediate(this.#onTurn);
+  }
 
   #flushWithinCredit(): void {
     if (this.#stalled) return;
@@ -146,6 +159,7 @@ export class Batcher {
 
   #flush(): void {
     this.#unschedule();
+    this.#slept = false;
     const created = this.#createdWatches.length;
     const events = this.writer.eventCount;
     if (created === 0 && this.writer.empty) return;

@@ -86,6 +86,7 @@ describe('Batcher', () => {
     rig.append(20);
     rig.advance(0);
     rig.append();
+    rig.advance(0);
     rig.advance(4);
     expect(rig.batchEvents()).toEqual([20]);
     rig.append();
@@ -115,6 +116,53 @@ describe('Batcher', () => {
     rig.append(5);
     vi.runOnlyPendingTimers();
     expect(rig.batchEvents()).toEqual([20, 6]);
+  });
+
+  it('sleeps again right after sending while each sleep brings many events', () => {
+    const slept: number[] = [];
+    const rig = new Rig({}, (ms) => {
+      slept.push(ms);
+      rig.now += ms;
+    });
+    rig.append(20);
+    rig.advance(0);
+    rig.append(20);
+    vi.runOnlyPendingTimers();
+    for (const events of [20, 10, 3]) {
+      rig.append(events);
+      vi.runOnlyPendingTimers();
+    }
+    expect(rig.batchEvents()).toEqual([20, 40, 10, 3]);
+    expect(slept).toEqual([5, 5, 5]);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('never sleeps while creations wait: more creates wait for their answers', () => {
+    const slept: number[] = [];
+    const rig = new Rig({}, (ms) => void slept.push(ms));
+    rig.append(20);
+    rig.advance(0);
+    rig.append();
+    rig.batcher.created(3, 9);
+    rig.advance(0);
+    expect(rig.batchEvents()).toEqual([20]);
+    rig.advance(5);
+    expect(rig.batchEvents()).toEqual([20, 1]);
+    expect(slept).toEqual([]);
+  });
+
+  it('hands many over at the end of their turn where the thread is not its own, however busy it is', () => {
+    const rig = new Rig();
+    rig.append(20);
+    rig.advance(0);
+    rig.append(31);
+    rig.advance(0);
+    expect(rig.batchEvents()).toEqual([20]);
+    rig.append();
+    rig.advance(0);
+    expect(rig.batchEvents()).toEqual([20, 32]);
+    rig.advance(100);
+    expect(rig.kinds()).toEqual(['batch', 'batch']);
   });
 
   it('sends at once what has enough events or bytes', () => {
