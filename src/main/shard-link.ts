@@ -3,8 +3,6 @@
  * the port; hands reports on and knows nothing of what they mean. Nothing from an old shard is read after the new one runs:
  * what a crashed worker had posted still arrives after its exit, so a new one is started only when the old port has closed.
  */
-import type { MessagePort } from 'node:worker_threads';
-import type { ConnectionSettings } from '../wire/connection-settings.js';
 import { dispatch } from '../wire/contract.js';
 import type {
   Handlers,
@@ -17,7 +15,8 @@ import type {
 } from '../wire/contract.js';
 import { EtcdError, toEtcdError } from '../wire/errors.js';
 import { openBatch, type EventBatchData } from '../wire/event-batch.js';
-import { packCommand } from '../wire/posted-command.js';
+import type { Port } from '../wire/port.js';
+import { packCommand, type PostedCommand } from '../wire/posted-command.js';
 import { CrashCount } from './crash-count.js';
 import type { ShardRun } from './shard-pool.js';
 
@@ -32,8 +31,6 @@ export interface LinkOwner {
   batch(data: EventBatchData): void;
   report(report: TenantReport): void;
   status(status: ShardStatus): void;
-  /** Which store it works with, and how far that has come. */
-  store(mark: StoreMark): void;
   /** For the first time; later ones are `replaced`. */
   ready(epoch: number): void;
   /** A new shard is about to run: the commands that put it where the old one was. */
@@ -50,12 +47,15 @@ export interface LinkOptions {
   readonly now: () => number;
 }
 
+/** Main's end of the port. */
+type LinkPort = Port<ShardReport, PostedCommand>;
+
 type State =
   | { readonly kind: 'idle' }
-  | { readonly kind: 'starting' | 'running'; readonly port: MessagePort }
+  | { readonly kind: 'starting' | 'running'; readonly port: LinkPort }
   /** Its task is over or is being ended; its port has not closed yet. */
   | { readonly kind: 'replacing' }
-  | { readonly kind: 'stopping'; readonly port: MessagePort }
+  | { readonly kind: 'stopping'; readonly port: LinkPort }
   | { readonly kind: 'stopped' }
   | { readonly kind: 'failed'; readonly error: EtcdError };
 
@@ -69,8 +69,6 @@ const RETIRE_TIMEOUT_MS = 2_000;
 export class ShardLink {
   readonly shard: number;
   readonly #options: LinkOptions;
-  /** What the next shard is started with. */
-  #init: LinkOptions['init'];
   readonly #owner: LinkOwner;
   readonly #crashes: CrashCount;
   readonly #handlers: Handlers<ShardReport>;
@@ -92,7 +90,6 @@ export class ShardLink {
 
   constructor(options: LinkOptions) {
     this.#options = options;
-    this.#init = options.init;
     this.#owner = options.owner;
     this.shard = options.init.shard;
     this.#crashes = new CrashCount(options.now);
@@ -139,13 +136,6 @@ export class ShardLink {
     this.#state.port.postMessage(posted, transfer);
   }
 
-  /** New settings: for the shard that runs, if one does, and for every one that is started later. */
-  reconfigure(settings: ConnectionSettings, firstEndpoint: number): void {
-    this.#init = { ...this.#init, settings, firstEndpoint };
-    if (this.#state.kind === 'starting' || this.#state.kind === 'running')
-      this.send({ kind: 'settings', settings, firstEndpoint });
-  }
-
   /** The shard's figures; undefined when it does not run, or does not answer in time. */
   stats(timeoutMs: number): Promise<ShardStats | undefined> {
     if (this.#state.kind !== 'running') return Promise.resolve(undefined);
@@ -185,7 +175,7 @@ export class ShardLink {
     this.#epoch += 1;
     this.#uncredited = 0;
     const epoch = this.#epoch;
-    const run = this.#options.start({ ...this.#init, epoch, storeMark: this.#storeMark });
+    const run = this.#options.start({ ...this.#options.init, epoch, storeMark: this.#storeMark });
     const { port } = run;
     this.#discard = () => run.discard();
     this.#enter({ kind: 'starting', port });
@@ -209,7 +199,7 @@ export class ShardLink {
     });
   }
 
-  #receive(port: MessagePort, report: ShardReport): void {
+  #receive(port: LinkPort, report: ShardReport): void {
     const state = this.#state;
     // A shard that is stopping is only waited for; one that was given up is not believed any more.
     if (state.kind === 'stopping' && report.kind === 'stopped') {
@@ -227,7 +217,7 @@ export class ShardLink {
   }
 
   /** Gives a shard up that still runs. */
-  #retire(port: MessagePort): void {
+  #retire(port: LinkPort): void {
     if ((this.#state.kind !== 'starting' && this.#state.kind !== 'running') || this.#state.port !== port) return;
     const isStarting = this.#state.kind === 'starting';
     this.#failure ??= new EtcdError(
@@ -261,13 +251,13 @@ export class ShardLink {
         this.#enter({ kind: 'stopped' });
         return;
       case 'starting':
+        this.#fail(this.#failure ?? endError(cause));
+        return;
       case 'running':
       case 'replacing': {
         const error = this.#failure ?? endError(cause);
         this.#failure = undefined;
-        // One that never ran will not run the next time either; one whose predecessor ran was unlucky, and counts.
-        const neverRan = this.#state.kind === 'starting' && this.#epoch === 1;
-        if (neverRan || this.#crashes.add()) this.#fail(error);
+        if (this.#crashes.add()) this.#fail(error);
         else this.#replace(error);
         return;
       }
@@ -294,7 +284,7 @@ export class ShardLink {
     this.#owner.failed(error);
   }
 
-  #stopped(port: MessagePort): void {
+  #stopped(port: LinkPort): void {
     port.close();
     this.#enter({ kind: 'stopped' });
   }
@@ -328,7 +318,6 @@ export class ShardLink {
       status: (report) => this.#owner.status(report.status),
       store: (report) => {
         this.#storeMark = report.mark;
-        this.#owner.store(report.mark);
       },
       stats: (report) => this.#answerStats(report.requestId, report.stats),
       // Not asked for: it is about to end by an error, which `ended` brings.
@@ -369,7 +358,7 @@ export class ShardLink {
     for (const requestId of Array.from(this.#statsRequests.keys())) this.#answerStats(requestId, undefined);
   }
 
-  #setPortRef(port: MessagePort, isRef: boolean): void {
+  #setPortRef(port: LinkPort, isRef: boolean): void {
     if (isRef) port.ref();
     else port.unref();
   }

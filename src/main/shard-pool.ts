@@ -4,12 +4,15 @@
  */
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { Piscina } from 'piscina';
-import type { ShardInit } from '../wire/contract.js';
+import type { ShardInit, ShardReport } from '../wire/contract.js';
+import type { Port } from '../wire/port.js';
+import type { PostedCommand } from '../wire/posted-command.js';
+import { openInlineChannel } from './inline-channel.js';
 
 /** A shard that was started. */
 export interface ShardRun {
   /** Main's end. */
-  readonly port: MessagePort;
+  readonly port: Port<ShardReport, PostedCommand>;
   /** Resolves when its task is over, with the error that ended it or undefined. Messages of it may still be in the port. */
   readonly ended: Promise<unknown>;
   /** Ends its thread without asking; for one that hangs. Inline there is none to end. */
@@ -26,11 +29,16 @@ export interface ShardPool {
 
 /** What the workers' entry exports. */
 interface ShardModule {
-  runShard(task: ShardTask): Promise<unknown>;
+  runShard(task: InlineTask): Promise<unknown>;
 }
 
 interface ShardTask {
   readonly port: MessagePort;
+  readonly init: ShardInit;
+}
+
+interface InlineTask {
+  readonly port: Port<PostedCommand, ShardReport>;
   readonly init: ShardInit;
 }
 
@@ -154,11 +162,11 @@ class InlinePool implements ShardPool {
   readonly #running = new Set<Promise<unknown>>();
 
   start(init: ShardInit): ShardRun {
-    const { port1, port2 } = new MessageChannel();
-    const ended = this.#run({ port: port2, init }).finally(() => port2.close());
+    const { main, shard } = openInlineChannel<PostedCommand, ShardReport>();
+    const ended = this.#run({ port: shard, init }).finally(() => shard.close());
     this.#running.add(ended);
     void ended.then(() => this.#running.delete(ended));
-    return { port: port1, ended, discard: () => undefined };
+    return { port: main, ended, discard: () => undefined };
   }
 
   setRef(): void {
@@ -170,7 +178,7 @@ class InlinePool implements ShardPool {
   }
 
   /** Resolves with the error, if there was one. */
-  async #run(task: ShardTask): Promise<unknown> {
+  async #run(task: InlineTask): Promise<unknown> {
     try {
       const module = (await import(SHARD_URL.href)) as ShardModule; // reached by URL: main must not import workers
       await module.runShard(task);

@@ -2,11 +2,11 @@
  * The life of one shard: builds its parts around the port, hands each command to the part it is for, and takes everything
  * down in order when told to stop. The same in a worker thread and inline on the main thread.
  */
-import type { MessagePort } from 'node:worker_threads';
 import { dispatch } from '../wire/contract.js';
 import type { Handlers, ShardCommand, ShardInit, ShardReport, ShardStats } from '../wire/contract.js';
 import { toEtcdError } from '../wire/errors.js';
 import type { LeaseCommand } from '../wire/lease-contract.js';
+import type { Port } from '../wire/port.js';
 import { unpackCommand } from '../wire/posted-command.js';
 import type { PostedCommand } from '../wire/posted-command.js';
 import { Batcher } from './batch/batcher.js';
@@ -20,7 +20,7 @@ import type { OpenConnection } from './transport/grpc-connection.js';
 import { WatchEngine } from './watch/watch-engine.js';
 
 export class CommandLoop {
-  readonly #port: MessagePort;
+  readonly #port: Port<PostedCommand, ShardReport>;
   readonly #init: ShardInit;
   readonly #context: ShardContext;
   readonly #batcher: Batcher;
@@ -30,7 +30,7 @@ export class CommandLoop {
   #finish: (failure?: unknown) => void = () => undefined;
   #stopped = false;
 
-  constructor(port: MessagePort, init: ShardInit, openConnection: OpenConnection) {
+  constructor(port: Port<PostedCommand, ShardReport>, init: ShardInit, openConnection: OpenConnection) {
     this.#port = port;
     this.#init = init;
     const guard = new StoreGuard(init.storeMark);
@@ -77,7 +77,6 @@ export class CommandLoop {
       clock: systemClock,
       timers: systemTimers,
       random: Math.random,
-      isForeign: (endpoint, clusterId) => guard.identify(endpoint, clusterId, this.#context.settings) === 'foreign',
       state: init.leaseState,
       report: (report) => {
         this.#post(report, []);
@@ -134,8 +133,8 @@ export class CommandLoop {
       },
       settings: (command) => {
         this.#context.settings = command.settings;
-        watches.settingsChanged(command.firstEndpoint);
-        this.#leases.updateSettings(command.settings, command.firstEndpoint);
+        watches.replaceStreams();
+        this.#leases.updateSettings(command.settings);
       },
       stats: (command) => {
         this.#post({ kind: 'stats', requestId: command.requestId, stats: this.#stats() }, []);

@@ -2,13 +2,14 @@
  * Entry of a shard: the one piscina task of a worker thread, or called on the main thread for `shards: 'inline'`. It ends
  * when the shard was told to stop, or by the error that made it unable to go on.
  */
-import type { MessagePort } from 'node:worker_threads';
-import type { ShardInit } from '../wire/contract.js';
+import type { ShardInit, ShardReport } from '../wire/contract.js';
+import type { Port } from '../wire/port.js';
+import type { PostedCommand } from '../wire/posted-command.js';
 import { CommandLoop } from './command-loop.js';
 import { openConnectionFor } from './transport/transport.js';
 
 export interface ShardTask {
-  readonly port: MessagePort;
+  readonly port: Port<PostedCommand, ShardReport>;
   readonly init: ShardInit;
 }
 

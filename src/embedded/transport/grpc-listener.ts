@@ -88,9 +88,8 @@ export class GrpcListener {
       });
     });
     for (const [session, socket] of this.#sessions) {
-      // The socket first: else its clients are told of calls reset, where etcd's are told of a connection lost.
-      socket.destroy();
       session.destroy();
+      socket.destroy();
     }
     await closed;
   }

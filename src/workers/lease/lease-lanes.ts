@@ -5,7 +5,6 @@
 import type { ConnectionSettings } from '../../wire/connection-settings.js';
 import type { ShardStatus } from '../../wire/contract.js';
 import { type EtcdError, errorToPlain } from '../../wire/errors.js';
-import { keepsConnection, sameAddress } from '../../wire/settings-change.js';
 import type { GrpcConnection } from '../transport/grpc-connection.js';
 import { ConnectionSeek, type Lane } from './connection-seek.js';
 import type { LeaseEngineInit, TimerHandle } from './engine-parts.js';
@@ -41,8 +40,6 @@ export class LeaseLanes {
   #leaderTimer: TimerHandle | undefined;
   #closed = false;
   #lastError: EtcdError | undefined;
-  /** The current connection is of settings that have been replaced. */
-  #isLeaving = false;
 
   constructor(init: Omit<LeaseEngineInit, 'state'>, handlers: LaneHandlers) {
     this.#init = init;
@@ -74,31 +71,12 @@ export class LeaseLanes {
     this.#search();
   }
 
-  /**
-   * Moves to the new settings as soon as they have led to a connection; until then the present one goes on. It stays where its
-   * member is still there with the same credentials.
-   */
-  update(settings: ConnectionSettings, firstEndpoint: number): void {
-    if (this.#closed) return;
-    const before = this.#settings;
-    const wasSeeking = this.#seek !== undefined;
+  /** Moves to the new settings as soon as they have led to a connection. */
+  update(settings: ConnectionSettings): void {
     this.#settings = settings;
-    this.#nextEndpoint = firstEndpoint;
+    this.#nextEndpoint = 0;
     this.#stopSeeks();
-    const lane = this.#current;
-    if (lane === undefined) {
-      if (wasSeeking) this.#search();
-      return;
-    }
-    if (this.#isLeaving || !keepsConnection(lane.connection.endpoint, before, settings)) {
-      this.#isLeaving = true;
-      this.#search(true);
-      return;
-    }
-    // It may stand elsewhere in the list now.
-    lane.endpointIndex = settings.endpoints.findIndex((other) => sameAddress(other, lane.connection.endpoint));
-    if (wasSeeking) this.#search();
-    else this.#watchLeader();
+    if (this.#current !== undefined) this.#search(true);
   }
 
   /** Ends every connection at once. No handler is called afterwards. Idempotent. */
@@ -141,7 +119,7 @@ export class LeaseLanes {
     once: boolean,
     onFound: (lane: Lane) => void,
   ): ConnectionSeek {
-    const { open, credentials, timers, random, isForeign } = this.#init;
+    const { open, credentials, timers, random } = this.#init;
     return new ConnectionSeek({
       settings: this.#settings,
       open,
@@ -150,7 +128,6 @@ export class LeaseLanes {
       random,
       order,
       refuse,
-      isForeign,
       once,
       onFound,
       onFailure: (endpoint, error) => {
@@ -175,26 +152,20 @@ export class LeaseLanes {
   #swap(lane: Lane, lingers: boolean): void {
     const before = this.#current;
     this.#current = lane;
-    this.#isLeaving = false;
     this.#lastError = undefined;
     this.#tell({ type: 'connected', lane: 'lease', endpoint: lane.endpoint, version: lane.status.version });
     this.#handlers.onUp(lane);
     if (before === undefined) return;
     this.#handlers.onRetired(before, lingers);
     if (!lingers) {
-      this.#leave(before);
+      before.connection.close();
       return;
     }
     const timer = this.#init.timers.set(() => {
       this.#lingering.delete(before);
-      this.#leave(before);
+      before.connection.close();
     }, LINGER_MS);
     this.#lingering.set(before, timer);
-  }
-
-  #leave(lane: Lane): void {
-    lane.connection.close();
-    this.#tell({ type: 'left', lane: 'lease', endpoint: lane.endpoint });
   }
 
   #ended(connection: GrpcConnection, error: EtcdError): void {
@@ -202,12 +173,10 @@ export class LeaseLanes {
       if (lane.connection !== connection) continue;
       this.#init.timers.clear(timer);
       this.#lingering.delete(lane);
-      this.#leave(lane);
     }
     const lane = this.#current;
     if (lane === undefined || lane.connection !== connection) return;
     this.#current = undefined;
-    this.#isLeaving = false;
     this.#lastError = error;
     this.#leaderSeek?.cancel();
     this.#leaderSeek = undefined;

@@ -49,8 +49,8 @@ export class WatchLanes {
     for (const lane of this.all) lane.resume();
   }
 
-  settingsChanged(firstEndpoint: number): void {
-    for (const lane of this.all) lane.settingsChanged(firstEndpoint);
+  replaceStreams(): void {
+    for (const lane of this.all) lane.settingsChanged();
   }
 
   close(): void {

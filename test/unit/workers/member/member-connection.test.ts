@@ -51,12 +51,11 @@ function reach(
   };
   const context = {
     openConnection: () => connection,
-    settings: { connectTimeoutMs: 1000, endpoints: [endpoint] },
+    settings: { connectTimeoutMs: 1000 },
     metadata: () => ({}),
   } as unknown as ShardContext; // only what reaching a member uses
   const handlers = { onGoaway: () => undefined, onClose: () => undefined };
-  const { settings } = context;
-  const options = { context, settings, endpoint, guard, probeKey: Uint8Array.of(1), handlers, opened: () => undefined };
+  const options = { context, endpoint, guard, probeKey: Uint8Array.of(1), handlers, opened: () => undefined };
   return { reached: reachMember(options), asked, closed: () => closed };
 }
 

@@ -1,2 +1,0 @@
-/** What asked for new settings; for status messages. Main thread. */
-export type SettingsSource = 'reconfigure' | 'tls-files' | 'connection-file' | 'relation';
