@@ -18,6 +18,8 @@ import {
 } from './options.js';
 import { readTls, tlsRule, type TlsOptions } from './tls-options.js';
 
+export const DEFAULT_REQUEST_TIMEOUT_MS = 10_000;
+
 /** Options of {@link connect}. Everything but `endpoints` has a default. */
 export interface ConnectOptions {
   /**
@@ -147,7 +149,7 @@ export async function resolveConnectOptions(given: ConnectOptions): Promise<Engi
     },
     name: given.name,
     shards: given.shards ?? defaultShards(availableParallelism()),
-    requestTimeoutMs: given.requestTimeoutMs ?? 10_000,
+    requestTimeoutMs: given.requestTimeoutMs ?? DEFAULT_REQUEST_TIMEOUT_MS,
     lazy: given.lazy ?? false,
     livenessMs: given.livenessMs,
   };

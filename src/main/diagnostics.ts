@@ -17,6 +17,8 @@ export interface StatusMessage {
 
 /** Message of the channel `etcd-vigil:watch-ended`: the one end of every watch. */
 export interface WatchEndedMessage {
+  /** The name given to `connect`. */
+  readonly engine: string | undefined;
   /** The label of the watch in its group; 1n for one that has none. */
   readonly watchId: bigint;
   readonly end: WatchEnd;
@@ -26,6 +28,6 @@ export function publishStatus(engine: string | undefined, status: EngineStatus):
   if (statusChannel.hasSubscribers) statusChannel.publish({ engine, status } satisfies StatusMessage);
 }
 
-export function publishWatchEnded(watchId: bigint, end: WatchEnd): void {
-  if (watchEndedChannel.hasSubscribers) watchEndedChannel.publish({ watchId, end } satisfies WatchEndedMessage);
+export function publishWatchEnded(engine: string | undefined, watchId: bigint, end: WatchEnd): void {
+  if (watchEndedChannel.hasSubscribers) watchEndedChannel.publish({ engine, watchId, end } satisfies WatchEndedMessage);
 }

@@ -63,7 +63,7 @@ export class Engine {
       livenessMs: options.livenessMs,
     });
     this.links = Array.from({ length: count }, (_, shard) => this.#makeLink(shard, count));
-    this.router = new WatchRouter(this.links);
+    this.router = new WatchRouter(this.links, options.name);
   }
 
   get isClosed(): boolean {

@@ -12,7 +12,7 @@ import type { WatchGroupOptions, WatchOptions } from './watch/watch-options.js';
 /**
  * A connection to an etcd cluster, made by {@link connect}. Watches run in its worker threads and reconnect, fail over and
  * survive a crashed worker by themselves; a server that goes away never ends it. It keeps the process alive until
- * {@link close} (see {@link unref}).
+ * {@link close} (see {@link unref}), with `lazy` from the first watch or lease on.
  */
 export class Etcd {
   readonly #engine: Engine;

@@ -160,6 +160,7 @@ export class ShardLink {
       state.port.postMessage({ kind: 'stop' } satisfies ShardCommand);
     }
     if (state.kind === 'replacing') this.#enter({ kind: 'stopped' });
+    this.#dropStats(); // a stopping shard answers nothing any more
     const timer = setTimeout(() => this.#abandon(), timeoutMs);
     while (this.#state.kind === 'stopping') await new Promise<void>((resolve) => this.#settled.push(resolve));
     clearTimeout(timer);

@@ -8,11 +8,10 @@ import { EtcdError, toEtcdError } from '../../wire/errors.js';
 import { CallScope } from './call-scope.js';
 import { connectAny } from './connect-race.js';
 import { Failover, mayTryAgain } from './failover.js';
+import { DEFAULT_REQUEST_TIMEOUT_MS } from '../connect-options.js';
 import { MemberChannel } from './member-channel.js';
 import { attemptCall, type Attempt } from './unary-call.js';
 import type { UnaryCallOptions, UnaryCaller, UnaryMethod } from './unary-method.js';
-
-export const DEFAULT_REQUEST_TIMEOUT_MS = 5_000;
 
 /** While the member in favour connects, others that failed lately wait this long at most to be asked again. */
 const FAVOUR_MS = 1_000;

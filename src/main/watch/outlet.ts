@@ -202,7 +202,7 @@ export class Outlet<View> implements WatchOwner {
     // Made only where somebody may be told: thousands of errors with their stacks take longer than the cancels.
     if (!entry.created) entry.ready.reject(end.reason === 'cancelled' ? cancelledError() : end.error);
     entry.ended.resolve(end);
-    publishWatchEnded(entry.watchId, end);
+    publishWatchEnded(this.#router.engine, entry.watchId, end);
     try {
       this.#options.onEnd(entry, end);
     } catch (thrown) {

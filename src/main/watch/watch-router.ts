@@ -45,10 +45,13 @@ export class WatchRouter {
   readonly #table = new WatchTable();
   readonly #owners = new Set<WatchOwner>();
   readonly #progress: ProgressRequests;
+  readonly engine: string | undefined;
   #isClosed = false;
 
-  constructor(links: readonly WatchLink[]) {
+  /** `engine`: the name given to `connect`, for those who listen to several engines. */
+  constructor(links: readonly WatchLink[], engine?: string) {
     this.#links = links;
+    this.engine = engine;
     this.#sides = links.map((link, shard) => ({
       shard,
       outbox: new WatchOutbox((command) => link.send(command)),
