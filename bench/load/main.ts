@@ -8,6 +8,7 @@ import { availableParallelism, cpus } from 'node:os';
 import { join } from 'node:path';
 import type { Bench, WatchBench } from './benches.js';
 import { runLease } from './lease-run.js';
+import { embeddedReport, runEmbedded, type EmbeddedResult } from './embedded/embedded-bench.js';
 import type { ClientName } from './messages.js';
 import { HELP, readOptions, UsageError, type Options } from './options.js';
 import { packageRoot } from './protocol.js';
@@ -141,11 +142,18 @@ async function main(): Promise<number> {
     say(table(bench, result.results));
     for (const verdict of result.verdicts) say(verdictLine(verdict));
   }
+  let embedded: EmbeddedResult | undefined;
+  if (options.embedded) {
+    embedded = await runEmbedded(options.quick, options.runs, progress);
+    say('\nembedded: the embedded server beside etcd, 64 callers, 1,000 watchers of one prefix, values of 100 bytes');
+    say(embeddedReport(embedded));
+  }
   mkdirSync(resultsFolder, { recursive: true });
   const file = join(resultsFolder, `load-${new Date().toISOString().replaceAll(':', '-')}.json`);
-  writeFileSync(file, `${JSON.stringify({ environment: about, results }, undefined, 2)}\n`);
+  writeFileSync(file, `${JSON.stringify({ environment: about, results, embedded }, undefined, 2)}\n`);
   say(`\nAll figures: ${file}`);
-  const failed = results.flatMap((result) => result.verdicts).filter(({ passed }) => passed !== true);
+  const all = [...results.flatMap((result) => result.verdicts), ...(embedded?.verdicts ?? [])];
+  const failed = all.filter(({ passed }) => passed !== true);
   return options.assert && failed.length > 0 ? 1 : 0;
 }
 

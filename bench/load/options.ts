@@ -5,6 +5,8 @@ import { CLIENTS, type ClientName } from './messages.js';
 
 export interface Options {
   readonly benches: readonly Bench[];
+  /** The embedded server beside a real etcd. */
+  readonly embedded: boolean;
   readonly runs: number;
   readonly quick: boolean;
   /** Undefined: an etcd of the bench's own. */
@@ -19,7 +21,8 @@ export const HELP: string = `npm run bench -- [options]
 
   --only fanout,disjoint   only these benches (${benches(false)
     .map(({ name }) => name)
-    .join(', ')}; lease: all of lease-…)
+    .join(', ')};
+                           lease: all of lease-…; embedded: the embedded server beside etcd)
   --clients etcd3,vigil    only these clients (${CLIENTS.join(', ')})
   --runs 5                 runs of each client; the median is printed (default 5; 1 with --quick)
   --quick                  small sizes, one run: for a look, not for figures
@@ -39,8 +42,10 @@ export function readOptions(args: readonly string[]): Options | undefined {
   if (values.help === true) return undefined;
   const quick = values.quick === true;
   const clients = values.clients === undefined ? undefined : clientNames(values.clients);
+  const names = values.only?.split(',');
   return {
-    benches: chosen(benches(quick), values.only).flatMap((bench) => withClients(bench, clients)),
+    embedded: names?.includes('embedded') === true,
+    benches: chosen(benches(quick), names).flatMap((bench) => withClients(bench, clients)),
     runs: runsOf(values.runs) ?? (quick ? 1 : 5),
     quick,
     endpoint: values.endpoints,
@@ -87,10 +92,11 @@ function runsOf(text: string | undefined): number | undefined {
   return runs;
 }
 
-function chosen(all: readonly Bench[], only: string | undefined): readonly Bench[] {
+function chosen(all: readonly Bench[], only: readonly string[] | undefined): readonly Bench[] {
   // Leases take half an hour: they run when they are named.
   if (only === undefined) return all.filter(({ kind }) => kind === 'watch');
-  return only.split(',').flatMap((name) => {
+  return only.flatMap((name) => {
+    if (name === 'embedded') return [];
     const found = all.filter((bench) => bench.name === name || (name === 'lease' && bench.kind === 'lease'));
     if (found.length === 0) throw new UsageError(`--only: there is no bench ${name}`);
     return found;

@@ -41,7 +41,7 @@ const LOAD_TIMEOUT_MS = 600_000;
 const clientScript = new URL('client-process.js', import.meta.url);
 const writerScript = new URL('writer-process.js', import.meta.url);
 
-function writerTask(bench: WatchBench, server: Server, prefix: string): WriterTask {
+function writerTask(bench: WatchBench, server: Server, prefix: string, valueBytes = VALUE_BYTES): WriterTask {
   const { keys, writes, writesPerSecond } = bench;
   return {
     address: server.endpoint,
@@ -50,15 +50,20 @@ function writerTask(bench: WatchBench, server: Server, prefix: string): WriterTa
     writes,
     writesPerSecond,
     concurrency: CONCURRENCY,
-    valueBytes: VALUE_BYTES,
+    valueBytes,
   };
 }
 
 /** Writes a bench's load with nobody watching. */
-export async function writeHistory(bench: WatchBench, server: Server, prefix: string): Promise<History> {
+export async function writeHistory(
+  bench: WatchBench,
+  server: Server,
+  prefix: string,
+  valueBytes?: number,
+): Promise<History> {
   const writer = new Child<ToWriter, FromWriter>('the writer', writerScript);
   try {
-    writer.send({ kind: 'task', task: writerTask(bench, server, prefix) });
+    writer.send({ kind: 'task', task: writerTask(bench, server, prefix, valueBytes) });
     await writer.next('connected', CONNECT_TIMEOUT_MS);
     writer.send({ kind: 'go' });
     const { report } = await writer.next('written', LOAD_TIMEOUT_MS);
