@@ -34,7 +34,7 @@ export function serveUnary(method: UnaryMethod, { stream, reader, context, limit
     state = 'answered';
     stopDeadline();
     if (stream.destroyed) return;
-    stream.respond(ANSWER_HEADERS, { waitForTrailers: true, sendDate: false });
+    stream.respond(ANSWER_HEADERS, { waitForTrailers: true });
     stream.once('wantTrailers', () => {
       stream.sendTrailers(OK_TRAILERS);
     });
