@@ -5,13 +5,16 @@
 import { randomBytes } from 'node:crypto';
 import type { AuthGate } from './auth/auth-gate.js';
 import type { Clock } from './clock.js';
-import type { KnownLeases } from './kv/write.js';
+import { Lessor } from './lease/lessor.js';
 import { ResponseHeaders, type ServerIdentity } from './response-header.js';
 import { kvService } from './services/kv-service.js';
+import { leaseService } from './services/lease-service.js';
 import type { Service } from './services/service.js';
+import { watchService } from './services/watch-service.js';
 import { KvStore } from './store/kv-store.js';
 import { GrpcListener } from './transport/grpc-listener.js';
 import type { ListenAddress, ServerTls } from './transport/server-socket.js';
+import { WatchServer } from './watch/watch-server.js';
 
 /** What a server is started with. */
 export interface EtcdServerOptions {
@@ -27,7 +30,6 @@ export interface EtcdServerOptions {
 /** A term as a lone member has it after its first election. */
 const RAFT_TERM = 2;
 
-const NO_LEASES: KnownLeases = { has: () => false };
 const OPEN_GATE: AuthGate = {
   enabled: false,
   user: () => undefined,
@@ -43,15 +45,20 @@ export class EtcdServer {
   readonly store: KvStore = new KvStore();
   readonly headers: ResponseHeaders = new ResponseHeaders(this.identity, () => this.store.revision);
   readonly clock: Clock;
+  readonly lessor: Lessor;
+  readonly watches: WatchServer;
   readonly #listeners: GrpcListener[] = [];
 
-  private constructor(clock: Clock) {
+  private constructor({ clock, progressIntervalMs }: EtcdServerOptions) {
+    const { store, identity } = this;
     this.clock = clock;
+    this.lessor = new Lessor(store, clock, randomLeaseId);
+    this.watches = new WatchServer({ store, identity, clock, progressIntervalMs });
   }
 
   /** @throws EtcdError when an address cannot be had; then none is kept. */
   static async start(options: EtcdServerOptions): Promise<EtcdServer> {
-    const server = new EtcdServer(options.clock);
+    const server = new EtcdServer(options);
     if (options.initialData.length > 0) {
       server.store.write((writer) => {
         for (const [key, value] of options.initialData) writer.put(key, value, 0n);
@@ -79,13 +86,25 @@ export class EtcdServer {
 
   /** Ends every call and every connection. */
   async close(): Promise<void> {
+    this.lessor.close();
+    this.watches.close();
     await Promise.all(this.#listeners.map((listener) => listener.close()));
   }
 
   #services(): readonly Service[] {
-    const { store, headers } = this;
-    return [kvService({ store, headers, leases: NO_LEASES, gate: OPEN_GATE })];
+    const { store, headers, lessor, watches } = this;
+    const gate = OPEN_GATE;
+    return [
+      kvService({ store, headers, leases: lessor, gate }),
+      watchService({ watches, gate }),
+      leaseService({ lessor, gate, headers, revision: () => store.revision }),
+    ];
   }
+}
+
+/** An id of 63 bits: clients print lease ids as signed numbers. */
+function randomLeaseId(): bigint {
+  return BigInt.asUintN(63, randomId());
 }
 
 /** An id of 64 bits, as etcd's are. */

@@ -88,8 +88,9 @@ export class GrpcListener {
       });
     });
     for (const [session, socket] of this.#sessions) {
-      session.destroy();
+      // The socket first: else its clients are told of calls reset, where etcd's are told of a connection lost.
       socket.destroy();
+      session.destroy();
     }
     await closed;
   }

@@ -115,8 +115,11 @@ export class HttpStreamCall implements StreamCall<Uint8Array, Uint8Array> {
         this.#respond();
         stream.once('wantTrailers', () => {
           stream.sendTrailers(trailers);
-          // A client that has not half-closed would keep the stream open.
-          stream.close(constants.NGHTTP2_NO_ERROR);
+          // A client that has not half-closed would keep the stream open. A reset overtakes trailers that have not left.
+          if (!stream.readableEnded)
+            setImmediate(() => {
+              stream.close(constants.NGHTTP2_NO_ERROR);
+            });
         });
         stream.end();
       }
