@@ -25,7 +25,8 @@ describe('a cluster of three', () => {
   ] as const)(
     'shards spread over the members, and move on when one is killed: $transport',
     async ({ transport, shards }) => {
-      const etcd = await connect({ endpoints: cluster.endpoints, shards, transport });
+      // Lazy: nothing connects before the log listens.
+      const etcd = await connect({ endpoints: cluster.endpoints, shards, transport, lazy: true });
       const status = new StatusLog(etcd);
       const victim = (await cluster.followers())[0];
       const writer = cluster.members.find((member) => member !== victim);
