@@ -26,7 +26,7 @@ function createCase(units: number): MicroCase {
   const spec = watchSpec({ key: 'bench/some/key/of/common/length', rangeEnd: 'bench/some/key/of/common/lengti' });
   const run = (): void => {
     const writer = new ProtoWriter(4096);
-    for (let id = 1; id <= units; id += 1) writeCreate(writer, spec, id, 123_456_789);
+    for (let id = 1; id <= units; id += 1) writeCreate(writer, spec, id, 123_456_789, false);
     writer.take();
   };
   return { name: `encode ${String(units)} creations`, units, run };

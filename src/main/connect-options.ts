@@ -4,7 +4,7 @@
  */
 import { availableParallelism } from 'node:os';
 import { parseEndpoints } from '../wire/endpoint.js';
-import type { ConnectionSettings, TransportKind } from '../wire/connection-settings.js';
+import type { ConnectionSettings, Endpoint, TransportKind } from '../wire/connection-settings.js';
 import type { ShardLimits } from '../wire/contract.js';
 import {
   booleanRule,
@@ -27,7 +27,10 @@ export interface ConnectOptions {
    * `host:port` (plain HTTP/2), `unix:///path`, `unix://host:port`.
    */
   readonly endpoints: string | readonly string[];
-  /** Certificates for `https://` and `unixs://` endpoints. Without it the system's authorities are trusted. */
+  /**
+   * Certificates for `https://` and `unixs://` endpoints. Without it the system's authorities are trusted. Files are read again
+   * when they change: connections move to the new certificates, and nothing is lost.
+   */
   readonly tls?: TlsOptions | undefined;
   /** A name under which `connection(name)` finds this engine anywhere in the process, until it is closed. */
   readonly name?: string | undefined;
@@ -76,6 +79,8 @@ export interface EngineOptions {
   readonly requestTimeoutMs: number;
   readonly lazy: boolean;
   readonly livenessMs: number | undefined;
+  /** The option as given, so that its files can be read again. */
+  readonly tls: TlsOptions | undefined;
 }
 
 const MiB = 1024 * 1024;
@@ -115,12 +120,7 @@ const rules: OptionTable<ConnectOptions> = {
 export async function resolveConnectOptions(given: ConnectOptions): Promise<EngineOptions> {
   checkOptions<ConnectOptions>(given, rules, 'connect');
   const endpoints = parseEndpoints(given.endpoints);
-  const plain = endpoints.find((endpoint) => !endpoint.tls);
-  if (given.tls !== undefined && plain !== undefined) {
-    throw invalidOption(
-      `connect: tls is given but endpoint '${plain.text}' is not encrypted; write it with https:// (unixs:// for a socket), or leave tls out`,
-    );
-  }
+  if (given.tls !== undefined) refusePlainWithTls(endpoints, 'connect');
   const streamWindowBytes = given.streamWindowBytes ?? 4 * MiB;
   const connectionWindowBytes = given.connectionWindowBytes ?? Math.max(8 * MiB, streamWindowBytes);
   if (connectionWindowBytes < streamWindowBytes) {
@@ -131,7 +131,7 @@ export async function resolveConnectOptions(given: ConnectOptions): Promise<Engi
   return {
     settings: {
       endpoints,
-      tls: given.tls === undefined ? undefined : await readTls(given.tls),
+      tls: given.tls === undefined ? undefined : await readTls(given.tls, 'connect'),
       transport: given.transport ?? 'http2',
       connectTimeoutMs: given.connectTimeoutMs ?? 5_000,
       pingIntervalMs: given.pingIntervalMs ?? 30_000,
@@ -152,7 +152,17 @@ export async function resolveConnectOptions(given: ConnectOptions): Promise<Engi
     requestTimeoutMs: given.requestTimeoutMs ?? DEFAULT_REQUEST_TIMEOUT_MS,
     lazy: given.lazy ?? false,
     livenessMs: given.livenessMs,
+    tls: given.tls,
   };
+}
+
+/** @throws EtcdError `invalid-argument` for an endpoint over which certificates could not be used. */
+export function refusePlainWithTls(endpoints: readonly Endpoint[], what: string): void {
+  const plain = endpoints.find((endpoint) => !endpoint.tls);
+  if (plain === undefined) return;
+  throw invalidOption(
+    `${what}: tls is given but endpoint '${plain.text}' is not encrypted; write it with https:// (unixs:// for a socket), or leave tls out`,
+  );
 }
 
 /** One core is left to the main thread; more than four shards pay off only where asked for. */

@@ -2,15 +2,19 @@
  * Owns everything behind an {@link Etcd}: the shards with their threads, the watches, the unary connections, and the order
  * in which they close. Main thread.
  */
+import type { ConnectionSettings } from '../wire/connection-settings.js';
 import { EtcdError, errorFromPlain } from '../wire/errors.js';
 import { abortedError, linkAbort } from './abort-link.js';
 import type { EngineOptions } from './connect-options.js';
 import { leasePut, leaseRpc } from './lease/lease-rpc.js';
 import { Leases } from './lease/leases.js';
+import { SettingsChanges } from './settings-changes.js';
 import { ShardLink, type LinkOwner, type TenantReport } from './shard-link.js';
 import { openShardPool, type ShardPool } from './shard-pool.js';
 import type { EngineStats, ShardSummary } from './stats.js';
 import { StatusFeed } from './status.js';
+import { ClusterPin } from './unary/cluster-pin.js';
+import { oneCluster } from './unary/one-cluster.js';
 import { probe } from './unary/probe.js';
 import { UnaryClient } from './unary/unary-client.js';
 import type { LagReport } from './watch/lag-report.js';
@@ -40,6 +44,9 @@ export class Engine {
   readonly links: readonly ShardLink[];
   readonly router: WatchRouter;
   readonly leases: Leases;
+  /** The settings of now, and the way to others. */
+  readonly settings: SettingsChanges;
+  readonly #pin: ClusterPin = new ClusterPin((clusterId) => this.settings.pinned(clusterId));
   readonly #openPool: (shards: number | 'inline') => ShardPool;
   #pool: ShardPool | undefined;
   #isRef = true;
@@ -47,8 +54,8 @@ export class Engine {
 
   constructor(options: EngineOptions, parts?: Partial<EngineParts>) {
     this.options = options;
-    this.unary =
-      parts?.unary ?? new UnaryClient({ settings: options.settings, requestTimeoutMs: options.requestTimeoutMs });
+    const { settings, requestTimeoutMs } = options;
+    this.unary = parts?.unary ?? new UnaryClient({ settings, requestTimeoutMs, pin: this.#pin });
     this.#openPool = parts?.openPool ?? openShardPool;
     this.status = new StatusFeed(options.name);
     const count = options.shards === 'inline' ? 1 : options.shards;
@@ -64,6 +71,16 @@ export class Engine {
     });
     this.links = Array.from({ length: count }, (_, shard) => this.#makeLink(shard, count));
     this.router = new WatchRouter(this.links, options.name);
+    this.settings = new SettingsChanges(settings, options.tls, {
+      pin: this.#pin,
+      refuseClosed: () => this.refuseClosed(),
+      apply: (changed, answered) => {
+        this.unary.reconfigure(changed);
+        this.unary.verified(answered);
+        for (const link of this.links) link.reconfigure(changed, firstEndpoint(link.shard, count, changed));
+      },
+      publish: (status) => this.status.publish(status),
+    });
   }
 
   get isClosed(): boolean {
@@ -73,14 +90,11 @@ export class Engine {
   /**
    * Waits until a member answers and every shard runs.
    *
-   * @throws EtcdError `connect-failed`, `aborted`, `shard-failed`.
+   * @throws EtcdError `connect-failed`, `cluster-mismatch`, `aborted`, `shard-failed`.
    */
   async connect(signal: AbortSignal | undefined): Promise<void> {
     const timeoutMs = this.options.settings.connectTimeoutMs;
-    const connected = Promise.all([
-      probe(this.unary, { timeoutMs, signal }),
-      ...this.links.map((link) => link.ready()),
-    ]);
+    const connected = Promise.all([this.#identify(timeoutMs, signal), ...this.links.map((link) => link.ready())]);
     if (signal === undefined) {
       await connected;
       return;
@@ -95,6 +109,14 @@ export class Engine {
     } finally {
       unlink();
     }
+  }
+
+  /** Waits for a member to answer; those that do have to be of one cluster, which is that of this engine from then on. */
+  async #identify(timeoutMs: number, signal: AbortSignal | undefined): Promise<void> {
+    const reports = await probe(this.unary, { timeoutMs, signal });
+    const clusterId = oneCluster(reports, undefined, 'connect');
+    if (clusterId !== undefined) this.#pin.learn(clusterId);
+    this.unary.verified(reports.filter(({ kind }) => kind === 'answered').map(({ endpoint }) => endpoint));
   }
 
   /** Tells that a consumer lags, or does no longer. */
@@ -151,6 +173,7 @@ export class Engine {
    */
   async #close(): Promise<void> {
     await Promise.resolve(); // `closing` is entered before anything below runs
+    this.settings.close();
     this.leases.close(new EtcdError('the engine was closed', { code: 'closed' }));
     this.router.close();
     await Promise.all(this.links.map((link) => link.stop(STOP_TIMEOUT_MS)));
@@ -163,11 +186,9 @@ export class Engine {
   #makeLink(shard: number, count: number): ShardLink {
     const { settings, limits, lazy } = this.options;
     const warmMs = lazy ? 0 : WARM_MS;
-    // Shards begin at different members; with fewer members than shards some share one.
-    const firstEndpoint =
-      Math.floor((shard * settings.endpoints.length) / Math.max(count, 1)) % settings.endpoints.length;
+    const leaseState = this.leases.sharedState(shard);
     return new ShardLink({
-      init: { shard, settings, firstEndpoint, limits, leaseState: this.leases.sharedState(shard), warmMs },
+      init: { shard, settings, firstEndpoint: firstEndpoint(shard, count, settings), limits, leaseState, warmMs },
       start: (init) => this.#ensurePool().start(init),
       owner: this.#linkOwner(shard),
       now: () => performance.now(),
@@ -184,6 +205,7 @@ export class Engine {
             ? { ...status, error: errorFromPlain(status.error), shard }
             : { ...status, shard },
         ),
+      store: ({ clusterId }) => this.#pin.learn(clusterId),
       ready: (epoch) => this.status.publish({ type: 'shard-ready', shard, epoch }),
       resume: () => [...this.router.resume(shard), ...this.leases.resume(shard)],
       replaced: (epoch, error) => this.status.publish({ type: 'shard-replaced', shard, epoch, error }),
@@ -229,4 +251,9 @@ export class Engine {
     const { shard, state, epoch } = link;
     return { shard, state, epoch, watchers: this.router.watchersOf(shard), stats };
   }
+}
+
+/** Shards begin at different members; with fewer members than shards some share one. */
+function firstEndpoint(shard: number, shards: number, { endpoints }: ConnectionSettings): number {
+  return Math.floor((shard * endpoints.length) / Math.max(shards, 1)) % endpoints.length;
 }

@@ -3,6 +3,7 @@ import type { RangeInput } from '../wire/key-range.js';
 import type { Engine } from './engine.js';
 import { Kv } from './kv/kv.js';
 import type { Leases } from './lease/leases.js';
+import type { ReconfigureOptions, ReconfigureResult } from './reconfigure-options.js';
 import type { EngineStats } from './stats.js';
 import type { EngineStatus } from './engine-status.js';
 import { WatchGroup } from './watch/watch-group.js';
@@ -73,6 +74,22 @@ export class Etcd {
   watchGroup(options: WatchGroupOptions = {}): WatchGroup {
     this.#engine.refuseClosed();
     return new WatchGroup(this.#engine.router, options, (report) => this.#engine.lagged(report));
+  }
+
+  /**
+   * Replaces endpoints and certificates while everything runs: watches and lease renewals move to connections made with the
+   * new ones, without a gap, where their member is gone from the list or the certificates are others; kv calls on their way
+   * finish where they are, later ones use the new. Where that leads to no connection, streams stay on the old ones as long
+   * as those work. Resolves as soon as the new settings are in use; `status` tells when the old connections were `left`.
+   * Changes asked for at once are made one after the other.
+   *
+   * @throws EtcdError, with everything as it was: `invalid-argument`; `connect-failed` when no member answered within
+   *   `connectTimeoutMs` (see {@link ReconfigureOptions.unreachable}); `cluster-mismatch` when a member belongs to another
+   *   cluster; `aborted`; `closed`.
+   */
+  async reconfigure(options: ReconfigureOptions): Promise<ReconfigureResult> {
+    this.#engine.refuseClosed();
+    return this.#engine.settings.change(options, 'reconfigure');
   }
 
   /** Figures of this moment. A worker that does not answer within a second is listed without its own. */

@@ -1,8 +1,14 @@
 /** The public names of etcd-vigil, one by one. Nothing else of the package is public. */
 export { connect } from './connect.js';
+export { connectFromFile } from './follow/connect-from-file.js';
+export { connectFromRelation } from './follow/connect-from-relation.js';
+export type { FollowOptions } from './follow/follower.js';
+export type { TlsUse } from './follow/connection-offer.js';
 export { connection } from './connection-registry.js';
 export { Etcd } from './etcd.js';
 export type { ConnectOptions } from './connect-options.js';
+export type { ReconfigureOptions, ReconfigureResult } from './reconfigure-options.js';
+export type { SettingsSource } from './settings-source.js';
 export type { TlsOptions } from './tls-options.js';
 export type { TransportKind } from '../wire/connection-settings.js';
 

@@ -3,6 +3,7 @@
  * the port; hands reports on and knows nothing of what they mean. Nothing from an old shard is read after the new one runs:
  * what a crashed worker had posted still arrives after its exit, so a new one is started only when the old port has closed.
  */
+import type { ConnectionSettings } from '../wire/connection-settings.js';
 import { dispatch } from '../wire/contract.js';
 import type {
   Handlers,
@@ -31,6 +32,8 @@ export interface LinkOwner {
   batch(data: EventBatchData): void;
   report(report: TenantReport): void;
   status(status: ShardStatus): void;
+  /** Which store it works with, and how far that has come. */
+  store(mark: StoreMark): void;
   /** For the first time; later ones are `replaced`. */
   ready(epoch: number): void;
   /** A new shard is about to run: the commands that put it where the old one was. */
@@ -69,6 +72,8 @@ const RETIRE_TIMEOUT_MS = 2_000;
 export class ShardLink {
   readonly shard: number;
   readonly #options: LinkOptions;
+  /** What the next shard is started with. */
+  #init: LinkOptions['init'];
   readonly #owner: LinkOwner;
   readonly #crashes: CrashCount;
   readonly #handlers: Handlers<ShardReport>;
@@ -90,6 +95,7 @@ export class ShardLink {
 
   constructor(options: LinkOptions) {
     this.#options = options;
+    this.#init = options.init;
     this.#owner = options.owner;
     this.shard = options.init.shard;
     this.#crashes = new CrashCount(options.now);
@@ -136,6 +142,13 @@ export class ShardLink {
     this.#state.port.postMessage(posted, transfer);
   }
 
+  /** New settings: for the shard that runs, if one does, and for every one that is started later. */
+  reconfigure(settings: ConnectionSettings, firstEndpoint: number): void {
+    this.#init = { ...this.#init, settings, firstEndpoint };
+    if (this.#state.kind === 'starting' || this.#state.kind === 'running')
+      this.send({ kind: 'settings', settings, firstEndpoint });
+  }
+
   /** The shard's figures; undefined when it does not run, or does not answer in time. */
   stats(timeoutMs: number): Promise<ShardStats | undefined> {
     if (this.#state.kind !== 'running') return Promise.resolve(undefined);
@@ -176,7 +189,7 @@ export class ShardLink {
     this.#epoch += 1;
     this.#uncredited = 0;
     const epoch = this.#epoch;
-    const run = this.#options.start({ ...this.#options.init, epoch, storeMark: this.#storeMark });
+    const run = this.#options.start({ ...this.#init, epoch, storeMark: this.#storeMark });
     const { port } = run;
     this.#discard = () => run.discard();
     this.#enter({ kind: 'starting', port });
@@ -252,13 +265,13 @@ export class ShardLink {
         this.#enter({ kind: 'stopped' });
         return;
       case 'starting':
-        this.#fail(this.#failure ?? endError(cause));
-        return;
       case 'running':
       case 'replacing': {
         const error = this.#failure ?? endError(cause);
         this.#failure = undefined;
-        if (this.#crashes.add()) this.#fail(error);
+        // One that never ran will not run the next time either; one whose predecessor ran was unlucky, and counts.
+        const neverRan = this.#state.kind === 'starting' && this.#epoch === 1;
+        if (neverRan || this.#crashes.add()) this.#fail(error);
         else this.#replace(error);
         return;
       }
@@ -319,6 +332,7 @@ export class ShardLink {
       status: (report) => this.#owner.status(report.status),
       store: (report) => {
         this.#storeMark = report.mark;
+        this.#owner.store(report.mark);
       },
       stats: (report) => this.#answerStats(report.requestId, report.stats),
       // Not asked for: it is about to end by an error, which `ended` brings.

@@ -48,32 +48,37 @@ export const tlsRule: OptionRule = (value, name) => {
   );
 };
 
+/** The files that these options name. */
+export function tlsFiles(options: TlsOptions | undefined): string[] {
+  return [options?.caFile, options?.certFile, options?.keyFile].filter((path) => path !== undefined);
+}
+
 /**
  * Reads files and checks that the material can be used.
  *
  * @throws EtcdError `invalid-argument` naming the option, and the path where a file is meant.
  */
-export async function readTls(options: TlsOptions): Promise<TlsMaterial> {
+export async function readTls(options: TlsOptions, what: string): Promise<TlsMaterial> {
   const material: TlsMaterial = {
-    ca: await pemText(options, 'ca', 'CERTIFICATE'),
-    cert: await pemText(options, 'cert', 'CERTIFICATE'),
-    key: await pemText(options, 'key', 'PRIVATE KEY'),
+    ca: await pemText(options, 'ca', 'CERTIFICATE', what),
+    cert: await pemText(options, 'cert', 'CERTIFICATE', what),
+    key: await pemText(options, 'key', 'PRIVATE KEY', what),
     serverName: options.serverName,
     insecureSkipVerify: options.insecureSkipVerify,
   };
   if ((material.cert === undefined) !== (material.key === undefined)) {
     const [given, missing] = material.key === undefined ? ['cert', 'key'] : ['key', 'cert'];
-    throw invalidOption(`connect: tls.${given} is given without tls.${missing}; a client certificate needs both`);
+    throw invalidOption(`${what}: tls.${given} is given without tls.${missing}; a client certificate needs both`);
   }
-  checkCertificate(material.ca, 'ca');
-  checkCertificate(material.cert, 'cert');
+  checkCertificate(material.ca, 'ca', what);
+  checkCertificate(material.cert, 'cert', what);
   try {
     createSecureContext({ ca: material.ca, cert: material.cert, key: material.key });
   } catch (error) {
     // OpenSSL's texts name what is wrong (such as "key values mismatch"), never the material.
     const why = error instanceof Error ? error.message : 'unknown reason';
     throw invalidOption(
-      `connect: tls cannot be used: ${why}; check that cert and key belong together and are not encrypted`,
+      `${what}: tls cannot be used: ${why}; check that cert and key belong together and are not encrypted`,
       error,
     );
   }
@@ -81,12 +86,12 @@ export async function readTls(options: TlsOptions): Promise<TlsMaterial> {
 }
 
 /** Node takes authorities that it cannot read for none, so that every server would be refused. */
-function checkCertificate(pem: string | undefined, part: 'ca' | 'cert'): void {
+function checkCertificate(pem: string | undefined, part: 'ca' | 'cert', what: string): void {
   if (pem === undefined) return;
   try {
     new X509Certificate(pem);
   } catch (error) {
-    throw invalidOption(`connect: tls.${part} (or tls.${part}File) holds a certificate that cannot be read`, error);
+    throw invalidOption(`${what}: tls.${part} (or tls.${part}File) holds a certificate that cannot be read`, error);
   }
 }
 
@@ -94,24 +99,25 @@ async function pemText(
   options: TlsOptions,
   part: 'ca' | 'cert' | 'key',
   label: 'CERTIFICATE' | 'PRIVATE KEY',
+  what: string,
 ): Promise<string | undefined> {
   const given = options[part];
   const path = options[`${part}File`];
   if (given !== undefined && path !== undefined)
-    throw invalidOption(`connect: tls.${part} and tls.${part}File are both given; give one of them`);
+    throw invalidOption(`${what}: tls.${part} and tls.${part}File are both given; give one of them`);
   if (given === undefined && path === undefined) return undefined;
   const option = path === undefined ? `tls.${part}` : `tls.${part}File '${path}'`;
-  const text = path === undefined ? Buffer.from(given ?? '').toString() : await fileText(path, option);
+  const text = path === undefined ? Buffer.from(given ?? '').toString() : await fileText(path, option, what);
   if (!new RegExp(`-----BEGIN [A-Z0-9 ]*${label}-----`, 'u').test(text))
-    throw invalidOption(`connect: ${option} holds no PEM block '-----BEGIN ${label}-----'`);
+    throw invalidOption(`${what}: ${option} holds no PEM block '-----BEGIN ${label}-----'`);
   return text;
 }
 
-async function fileText(path: string, option: string): Promise<string> {
+async function fileText(path: string, option: string, what: string): Promise<string> {
   try {
     return await readFile(path, 'utf8');
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
-    throw invalidOption(`connect: ${option} cannot be read: ${code}`, error);
+    throw invalidOption(`${what}: ${option} cannot be read: ${code}`, error);
   }
 }

@@ -52,4 +52,11 @@ export interface ConnectionSettings {
   readonly connectionWindowBytes: number;
   /** The largest gRPC message accepted. */
   readonly maxMessageBytes: number;
+  /** The cluster that these endpoints are to belong to, once it is known: a member of another one is refused. */
+  readonly clusterId?: bigint | undefined;
+  /**
+   * Endpoints (their texts) that came by a change of settings and have not been seen to belong to that cluster: another cluster
+   * behind them is never taken for the old one made anew.
+   */
+  readonly strangers?: readonly string[] | undefined;
 }

@@ -62,7 +62,8 @@ export interface WatchSpec {
   readonly noPut: boolean;
   readonly noDelete: boolean;
   readonly progressNotify: boolean;
-  readonly fragment: boolean;
+  /** `undefined`: only where an answer has been too large to come whole. */
+  readonly fragment: boolean | undefined;
 }
 
 export type WatchCommand =
@@ -79,8 +80,8 @@ export type WatchCommand =
   | { readonly kind: 'credit'; readonly bytes: number };
 
 export type ControlCommand =
-  /** New endpoints or TLS material: new connections use it, existing ones are handed over. */
-  | { readonly kind: 'settings'; readonly settings: ConnectionSettings }
+  /** New endpoints or TLS material: new connections use them; existing ones are left for them unless both would be the same. */
+  | { readonly kind: 'settings'; readonly settings: ConnectionSettings; readonly firstEndpoint: number }
   | { readonly kind: 'stats'; readonly requestId: number }
   /** Cancel everything, close every connection, report `stopped`, end. */
   | { readonly kind: 'stop' };
@@ -125,6 +126,8 @@ export type Lane = 'live' | 'catch-up' | 'lease';
 export type ShardStatus =
   | { readonly type: 'connected'; readonly lane: Lane; readonly endpoint: string; readonly version: string }
   | { readonly type: 'disconnected'; readonly lane: Lane; readonly endpoint: string; readonly error: PlainError }
+  /** Everything of a connection that was to be replaced has moved to another one: nothing depends on it any more. */
+  | { readonly type: 'left'; readonly lane: Lane; readonly endpoint: string }
   /** Streams of this lane are being opened again; `watches` of them wait. */
   | { readonly type: 'resuming'; readonly lane: Lane; readonly watches: number }
   | { readonly type: 'resumed'; readonly lane: Lane; readonly watches: number }

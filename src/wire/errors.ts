@@ -27,6 +27,8 @@ export type EtcdErrorCode =
   | 'future-revision'
   /** The store went backwards (wiped, restored, another cluster): revisions known so far mean nothing in it. */
   | 'reset'
+  /** A member belongs to another cluster than the others, or than the one this engine works with: it is not used. */
+  | 'cluster-mismatch'
   /** The consumer fell behind its byte budget and asked, with `onLag: 'fail'`, to be ended. */
   | 'lagging'
   /** A callback of the caller threw or was rejected; see `cause`. */
@@ -148,6 +150,14 @@ export class HookToolError extends EtcdError {
     this.tool = tool;
     this.exitCode = exitCode;
   }
+}
+
+/** The error for a member that is not used because it belongs to another cluster. */
+export function otherCluster(endpoint: string): EtcdError {
+  return new EtcdError(
+    `${endpoint} belongs to another etcd cluster than the one in use: give endpoints of one cluster, or connect anew for another`,
+    { code: 'cluster-mismatch', outcome: 'not-sent', endpoint },
+  );
 }
 
 /** An {@link EtcdError} as data that survives a structured clone. */

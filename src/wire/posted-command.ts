@@ -24,6 +24,7 @@ const NO_DELETE = 8;
 const PROGRESS_NOTIFY = 16;
 const FRAGMENT = 32;
 const HAS_RANGE_END = 64;
+const WHOLE = 128;
 
 /** What to post, and what of it to transfer. */
 export function packCommand(command: ShardCommand): {
@@ -74,7 +75,7 @@ export function unpackCommand(posted: PostedCommand): ShardCommand {
       noPut: (flags & NO_PUT) !== 0,
       noDelete: (flags & NO_DELETE) !== 0,
       progressNotify: (flags & PROGRESS_NOTIFY) !== 0,
-      fragment: (flags & FRAGMENT) !== 0,
+      fragment: (flags & FRAGMENT) !== 0 ? true : (flags & WHOLE) !== 0 ? false : undefined,
     });
   }
   return { kind: 'watch', watches };
@@ -87,7 +88,8 @@ function flagsOf(spec: WatchSpec): number {
     (spec.noPut ? NO_PUT : 0) |
     (spec.noDelete ? NO_DELETE : 0) |
     (spec.progressNotify ? PROGRESS_NOTIFY : 0) |
-    (spec.fragment ? FRAGMENT : 0) |
+    (spec.fragment === true ? FRAGMENT : 0) |
+    (spec.fragment === false ? WHOLE : 0) |
     (spec.rangeEnd === undefined ? 0 : HAS_RANGE_END)
   );
 }

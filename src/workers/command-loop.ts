@@ -77,6 +77,7 @@ export class CommandLoop {
       clock: systemClock,
       timers: systemTimers,
       random: Math.random,
+      isForeign: (endpoint, clusterId) => guard.identify(endpoint, clusterId, this.#context.settings) === 'foreign',
       state: init.leaseState,
       report: (report) => {
         this.#post(report, []);
@@ -133,8 +134,8 @@ export class CommandLoop {
       },
       settings: (command) => {
         this.#context.settings = command.settings;
-        watches.replaceStreams();
-        this.#leases.updateSettings(command.settings);
+        watches.settingsChanged(command.firstEndpoint);
+        this.#leases.updateSettings(command.settings, command.firstEndpoint);
       },
       stats: (command) => {
         this.#post({ kind: 'stats', requestId: command.requestId, stats: this.#stats() }, []);

@@ -153,7 +153,9 @@ export async function randomRun({ seed, watches, steps }: RandomRun): Promise<vo
     for (const { ends } of fleet.watches.values()) {
       for (const end of ends) {
         reasons.set(end.reason, (reasons.get(end.reason) ?? 0) + 1);
-        expect(['cancelled', 'compacted']).toContain(end.reason);
+        expect(['cancelled', 'compacted'], 'error' in end ? `${end.error.code}: ${end.error.message}` : '').toContain(
+          end.reason,
+        );
         if (end.reason === 'compacted') {
           expect(end.compactRevision <= compacted).toBe(true);
           expect((end.lastRevision ?? 0n) < end.compactRevision).toBe(true);

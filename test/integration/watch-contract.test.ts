@@ -96,7 +96,7 @@ describe.each(COMBINATIONS.map((combination) => [combinationName(combination), c
         const cut = proxy.cutAfter(isFragment);
         const watcher = engine.watch(
           { prefix: 'frag/' },
-          { startRevision: first, prevKv: true, onBatch: recordWatch(recorder, 'frag') },
+          { startRevision: first, prevKv: true, fragment: true, onBatch: recordWatch(recorder, 'frag') },
         );
         await cut;
         const last = await raw.put('frag/end', 'end');

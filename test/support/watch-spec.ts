@@ -15,7 +15,7 @@ export function watchSpec(input: WatchSpecInput = {}): WatchSpec {
     noPut: false,
     noDelete: false,
     progressNotify: false,
-    fragment: true,
+    fragment: undefined,
     ...input,
     key: bytesOf(input.key ?? 'k'),
     rangeEnd: input.rangeEnd === undefined ? undefined : bytesOf(input.rangeEnd),

@@ -16,7 +16,10 @@ const COMPARES: Readonly<Partial<Record<number, Compare>>> = {
   [SortTarget.VALUE]: (left, right) => Buffer.compare(left.value, right.value),
 };
 
-/** @param values in the order of their keys. Without an order, a target other than the key sorts ascending. */
+/**
+ * @param values in the order of their keys. Without an order, a target other than the key sorts ascending; an order that etcd
+ * does not know leaves them as they are (a target that it does not know, which makes etcd 3.5 panic, does so here too).
+ */
 export function sortAsEtcd(
   values: readonly StoredValue[],
   target: rpc.RangeRequest.SortTarget,
@@ -25,5 +28,13 @@ export function sortAsEtcd(
   if (order === SortOrder.NONE && target === SortTarget.KEY) return values;
   const compare = COMPARES[target];
   if (compare === undefined) return values;
-  return values.toSorted(order === SortOrder.DESCEND ? (left, right) => compare(right, left) : compare);
+  switch (order) {
+    case SortOrder.NONE:
+    case SortOrder.ASCEND:
+      return values.toSorted(compare);
+    case SortOrder.DESCEND:
+      return values.toSorted((left, right) => compare(right, left));
+    default:
+      return values;
+  }
 }

@@ -149,7 +149,9 @@ function decodeRequest<Request>(request: Decoder<Request>, bytes: Uint8Array): R
   try {
     return request.decode(bytes);
   } catch (error) {
-    const why = error instanceof Error ? error.message : 'unknown reason';
+    // protobufjs's words for a message that ends too soon, and Go's.
+    const text = error instanceof Error ? error.message : 'unknown reason';
+    const why = text.startsWith('index out of range') ? 'unexpected EOF' : text;
     throw new RpcFailure(GrpcStatus.INTERNAL, `grpc: error unmarshalling request: ${why}`);
   }
 }

@@ -12,29 +12,9 @@ import {
 } from './credential-files.js';
 import { connectionOf, relationView, unitView, type EtcdRelationView } from './etcd-view.js';
 import { databagOrNone, liveRelations } from './live-relations.js';
-import type { CredentialBundle } from './pem.js';
 import type { EtcdConnectionInfo, EtcdConnectionSource } from './relation-endpoint.js';
-import { EMPTY_SNAPSHOT, hashOf, readSnapshot, writeSnapshot, type Snapshot } from './snapshot.js';
-
-/** What changed on the endpoint since the last successful hook. */
-export type EtcdRequiresEvent =
-  /** The first unit of a provider has joined. */
-  | { readonly type: 'connected' }
-  /** The last relation is gone. */
-  | { readonly type: 'disconnected' }
-  /** There is a connection string now. */
-  | { readonly type: 'available' }
-  /** There is none any more. */
-  | { readonly type: 'unavailable' }
-  /** There are a key, a certificate and authorities now. */
-  | { readonly type: 'tlsAvailable' }
-  | { readonly type: 'tlsUnavailable' }
-  /** Other endpoints than before (their order does not count), also the first. */
-  | { readonly type: 'endpointsChanged'; readonly endpoints: readonly string[] }
-  /** Another version than before, also the first; `null` means that etcd 2 must be assumed. */
-  | { readonly type: 'versionChanged'; readonly version: string | null }
-  /** Another key, certificate or authorities than before, also the first. */
-  | { readonly type: 'credentialsChanged' };
+import { requirerEvents, requirerFlags, requirerSnapshot, type EtcdRequiresEvent } from './requirer-snapshot.js';
+import { EMPTY_SNAPSHOT, readSnapshot, writeSnapshot, type Snapshot } from './snapshot.js';
 
 /** The names of {@link EtcdRequiresEvent}. */
 export type EtcdRequiresEventType = EtcdRequiresEvent['type'];
@@ -75,7 +55,7 @@ export class EtcdRequires implements EtcdConnectionSource {
   private constructor(backend: JujuBackend, name: string) {
     this.#backend = backend;
     this.name = name;
-    this.ownFlags = [this.#flag('connected'), this.#flag('available'), this.#flag('tls.available')];
+    this.ownFlags = requirerFlags(name);
   }
 
   /**
@@ -177,9 +157,9 @@ export class EtcdRequires implements EtcdConnectionSource {
     const joined = live
       .filter(({ relationId, units }) => units.length > 0 || this.#joinedBefore(relationId))
       .map(({ relationId }) => relationId);
-    this.#current = this.#derive(joined);
-    this.#events = this.#compare();
     const connection = this.connection();
+    this.#current = requirerSnapshot(this.name, joined, connection);
+    this.#events = requirerEvents(this.name, this.#remembered, this.#current, connection);
     if (JSON.stringify(connection) !== before) for (const listener of this.#listeners) listener(connection);
   }
 
@@ -199,44 +179,6 @@ export class EtcdRequires implements EtcdConnectionSource {
     return (
       this.#remembered.joined.includes(relationId) || (hook?.relationId === relationId && hook.remoteUnit !== undefined)
     );
-  }
-
-  #derive(joined: readonly string[]): Snapshot {
-    const view = this.#chosen();
-    const names: string[] = [];
-    const hashes: Record<string, string> = {};
-    if (joined.length > 0) names.push(this.#flag('connected'));
-    if (view?.source !== undefined) {
-      names.push(this.#flag('available'));
-      hashes['endpoints'] = hashOf([...view.source.endpoints].sort());
-      if (view.source.version !== undefined) hashes['version'] = hashOf([view.source.version]);
-    }
-    if (view?.credentials !== undefined) {
-      names.push(this.#flag('tls.available'));
-      const { key, cert, ca }: CredentialBundle = view.credentials;
-      hashes['credentials'] = hashOf([key, cert, ca]);
-    }
-    return { names, joined, hashes };
-  }
-
-  #compare(): readonly EtcdRequiresEvent[] {
-    const events: EtcdRequiresEvent[] = [];
-    const turned = (flag: string, on: EtcdRequiresEvent, off: EtcdRequiresEvent): void => {
-      const [was, is] = [this.#remembered.names.includes(flag), this.#current.names.includes(flag)];
-      if (was !== is) events.push(is ? on : off);
-    };
-    const differs = (what: string): boolean => this.#remembered.hashes[what] !== this.#current.hashes[what];
-    turned(this.#flag('connected'), { type: 'connected' }, { type: 'disconnected' });
-    turned(this.#flag('available'), { type: 'available' }, { type: 'unavailable' });
-    turned(this.#flag('tls.available'), { type: 'tlsAvailable' }, { type: 'tlsUnavailable' });
-    const source = this.#chosen()?.source;
-    if (source !== undefined && differs('endpoints'))
-      events.push({ type: 'endpointsChanged', endpoints: source.endpoints });
-    if (source !== undefined && differs('version'))
-      events.push({ type: 'versionChanged', version: source.version ?? null });
-    if (this.#chosen()?.credentials !== undefined && differs('credentials'))
-      events.push({ type: 'credentialsChanged' });
-    return events;
   }
 
   #chosen(choice: RelationChoice = {}): EtcdRelationView | undefined {

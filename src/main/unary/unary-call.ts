@@ -17,6 +17,8 @@ export interface Attempt {
   readonly leaseId?: bigint | undefined;
   /** Another member can take the call: do not wait for one that gives no sign of life. */
   readonly mayMove: boolean;
+  /** Not the call itself but a question before it: what becomes of it is not what becomes of the call. */
+  readonly inquiry?: boolean | undefined;
 }
 
 /** Our own time limit comes first, with its own words; the server stops soon after. */
@@ -28,7 +30,8 @@ export async function attemptCall(channel: MemberChannel, attempt: Attempt, scop
   const metadata = toMetadata(attempt.headers);
   const endpoint = channel.endpoint.text;
   scope.check();
-  scope.outcome = 'unknown';
+  const isInquiry = attempt.inquiry === true;
+  if (!isInquiry) scope.outcome = 'unknown';
   scope.waitingFor = endpoint;
   try {
     return await scope.race<Uint8Array>((resolve, reject) => {
@@ -60,7 +63,7 @@ export async function attemptCall(channel: MemberChannel, attempt: Attempt, scop
       };
     });
   } catch (error) {
-    if (error instanceof EtcdError && error.outcome !== undefined) scope.outcome = error.outcome;
+    if (!isInquiry && error instanceof EtcdError && error.outcome !== undefined) scope.outcome = error.outcome;
     throw error;
   } finally {
     scope.waitingFor = undefined;

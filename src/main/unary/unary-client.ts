@@ -7,9 +7,11 @@ import { backoffDelayMs } from '../../wire/backoff.js';
 import { EtcdError, toEtcdError } from '../../wire/errors.js';
 import { CallScope } from './call-scope.js';
 import { connectAny } from './connect-race.js';
-import { Failover, mayTryAgain } from './failover.js';
+import type { ClusterPin } from './cluster-pin.js';
 import { DEFAULT_REQUEST_TIMEOUT_MS } from '../connect-options.js';
-import { MemberChannel } from './member-channel.js';
+import { mayTryAgain } from './failover.js';
+import { MemberSet } from './member-set.js';
+import { askMembership } from './membership.js';
 import { attemptCall, type Attempt } from './unary-call.js';
 import type { UnaryCallOptions, UnaryCaller, UnaryMethod } from './unary-method.js';
 
@@ -25,14 +27,18 @@ export interface UnaryClientOptions {
   readonly requestTimeoutMs?: number | undefined;
   /** Headers for each attempt, such as the token; asked for anew each time. */
   readonly metadata?: (() => Readonly<Record<string, string>>) | undefined;
+  /** The cluster to which every member has to belong; without it nobody is asked. */
+  readonly pin?: ClusterPin | undefined;
   /** For tests: a number from 0 to 1. */
   readonly random?: (() => number) | undefined;
 }
 
 export class UnaryClient implements UnaryCaller {
-  readonly settings: ConnectionSettings;
-  readonly #channels: readonly MemberChannel[];
-  readonly #failover: Failover;
+  /** Where new calls go. */
+  #members: MemberSet;
+  /** Those before, on which calls still run. */
+  readonly #retired = new Set<MemberSet>();
+  readonly #pin: ClusterPin | undefined;
   readonly #requestTimeoutMs: number;
   readonly #metadata: () => Readonly<Record<string, string>>;
   readonly #random: () => number;
@@ -41,12 +47,35 @@ export class UnaryClient implements UnaryCaller {
   #isClosed = false;
 
   constructor(options: UnaryClientOptions) {
-    this.settings = options.settings;
+    this.#pin = options.pin;
     this.#requestTimeoutMs = options.requestTimeoutMs ?? DEFAULT_REQUEST_TIMEOUT_MS;
     this.#metadata = options.metadata ?? (() => ({}));
     this.#random = options.random ?? Math.random;
-    this.#channels = options.settings.endpoints.map((endpoint) => new MemberChannel(endpoint, options.settings));
-    this.#failover = new Failover(this.#channels.length, () => performance.now(), this.#random);
+    this.#members = new MemberSet(options.settings, this.#random);
+  }
+
+  /** The newest. */
+  get settings(): ConnectionSettings {
+    return this.#members.settings;
+  }
+
+  /**
+   * New calls, and new attempts of calls that run, go to these members; what is on its way to another one finishes there.
+   * Connections that the new settings would make as they are stay.
+   */
+  reconfigure(settings: ConnectionSettings): void {
+    if (this.#isClosed) return;
+    const before = this.#members;
+    this.#members = new MemberSet(settings, this.#random, before);
+    before.retire();
+    for (const old of this.#retired) if (old.isClosed) this.#retired.delete(old);
+    if (!before.isClosed) this.#retired.add(before);
+  }
+
+  /** These endpoints have shown to belong to the cluster: they need not be asked. */
+  verified(endpoints: readonly string[]): void {
+    for (const [member, { text }] of this.settings.endpoints.entries())
+      if (endpoints.includes(text)) this.#members.verified.add(member);
   }
 
   /**
@@ -76,7 +105,7 @@ export class UnaryClient implements UnaryCaller {
     if (this.#isClosed) return;
     this.#isClosed = true;
     for (const scope of this.#open) scope.end('closed');
-    for (const channel of this.#channels) channel.close();
+    for (const members of [...this.#retired, this.#members]) members.close();
   }
 
   async #callUntilServed<Response>(
@@ -85,44 +114,67 @@ export class UnaryClient implements UnaryCaller {
     options: UnaryCallOptions,
     scope: CallScope,
   ): Promise<Response> {
-    const untried: number[] = [];
-    for (let round = 0; ;) {
-      if (untried.length === 0) {
-        if (round > 0) await scope.pause(backoffDelayMs(round, ROUND_BACKOFF, this.#random));
-        round += 1;
-        untried.push(...(options.member === undefined ? this.#failover.order() : [options.member]));
-      }
-      const member = await this.#connected(untried, scope);
-      const channel = member === undefined ? undefined : this.#channels[member];
-      if (member === undefined || channel === undefined) continue;
-      untried.splice(untried.indexOf(member), 1);
+    for (let round = 0; ; round += 1) {
+      if (round > 0) await scope.pause(backoffDelayMs(round, ROUND_BACKOFF, this.#random));
+      const members = this.#members;
+      members.enter();
       try {
-        const answer = await attemptCall(channel, this.#attempt(method.path, request, options), scope);
-        this.#failover.succeeded(member);
-        return decode(method, answer, channel.endpoint.text);
-      } catch (thrown) {
-        const error = toEtcdError(thrown);
-        const isPassing = mayTryAgain(error, options.readOnly);
-        // A member that let a call run into its time limit may be one that swallows bytes: the next call goes elsewhere first.
-        if (isPassing || error.code === 'timeout' || error.code === 'unavailable') this.#failover.failed(member);
-        else if (error.code !== 'aborted' && error.code !== 'closed') this.#failover.succeeded(member);
-        if (!isPassing) throw error;
-        scope.lastFailure = error;
+        const served = await this.#tryRound(members, method, request, options, scope);
+        if (served !== undefined) return served.answer;
+      } finally {
+        members.leave();
       }
     }
   }
 
+  /** Asks one member after the other; undefined when none served, or there are other members now. */
+  async #tryRound<Response>(
+    members: MemberSet,
+    method: UnaryMethod<never, Response>,
+    request: Uint8Array,
+    options: UnaryCallOptions,
+    scope: CallScope,
+  ): Promise<{ readonly answer: Response } | undefined> {
+    const { channels, failover } = members;
+    const untried = options.member === undefined ? failover.order() : [options.member];
+    while (untried.length > 0 && members === this.#members) {
+      const member = await this.#connected(members, untried, scope);
+      const channel = member === undefined ? undefined : channels[member];
+      if (member === undefined || channel === undefined) continue;
+      untried.splice(untried.indexOf(member), 1);
+      try {
+        if (this.#pin !== undefined && options.member === undefined && !members.verified.has(member)) {
+          await askMembership(channel, this.#metadata(), this.#pin, scope);
+          members.verified.add(member);
+        }
+        const answer = await attemptCall(channel, this.#attempt(method.path, request, options), scope);
+        failover.succeeded(member);
+        return { answer: decode(method, answer, channel.endpoint.text) };
+      } catch (thrown) {
+        const error = toEtcdError(thrown);
+        const isPassing = mayTryAgain(error, options.readOnly);
+        // A member that let a call run into its time limit may be one that swallows bytes: the next call goes elsewhere first.
+        if (isPassing || error.code === 'timeout' || error.code === 'unavailable') failover.failed(member);
+        else if (error.code !== 'aborted' && error.code !== 'closed') failover.succeeded(member);
+        if (!isPassing) throw error;
+        scope.lastFailure = error;
+      }
+    }
+    return undefined;
+  }
+
   /** The member for the next attempt. Those that could not be connected to in time are taken out of `untried`: undefined. */
-  async #connected(untried: number[], scope: CallScope): Promise<number | undefined> {
-    const favoured = untried.filter((member) => !this.#failover.isAvoided(member));
+  async #connected(members: MemberSet, untried: number[], scope: CallScope): Promise<number | undefined> {
+    const { channels, failover, settings } = members;
+    const favoured = untried.filter((member) => !failover.isAvoided(member));
     const candidates = favoured.length > 0 ? favoured : untried;
     const isLastResort = candidates.length === untried.length;
-    const limitMs = isLastResort ? this.settings.connectTimeoutMs : Math.min(this.settings.connectTimeoutMs, FAVOUR_MS);
-    const member = await connectAny(candidates, this.#channels, limitMs, scope);
+    const limitMs = isLastResort ? settings.connectTimeoutMs : Math.min(settings.connectTimeoutMs, FAVOUR_MS);
+    const member = await connectAny(candidates, channels, limitMs, scope);
     if (member !== undefined) return member;
     for (const late of candidates) {
-      const endpoint = this.settings.endpoints[late]?.text;
-      this.#failover.failed(late);
+      const endpoint = settings.endpoints[late]?.text;
+      failover.failed(late);
       untried.splice(untried.indexOf(late), 1);
       scope.lastFailure = new EtcdError(
         `cannot connect to ${String(endpoint)}: no answer within ${String(limitMs)} ms`,
@@ -145,7 +197,7 @@ export class UnaryClient implements UnaryCaller {
       headers: options.requireLeader ? { ...headers, hasleader: 'true' } : headers,
       readOnly: options.readOnly,
       leaseId: options.leaseId,
-      mayMove: options.readOnly && options.member === undefined && this.#channels.length > 1,
+      mayMove: options.readOnly && options.member === undefined && this.#members.channels.length > 1,
     };
   }
 }

@@ -30,9 +30,9 @@ export interface WatchRangeOptions {
   /** Also deliver empty batches that tell how far an idle watch has come (every 10 minutes by etcd's default). Default false. */
   readonly progressNotify?: boolean | undefined;
   /**
-   * Let the server split answers above its request limit (1.5 MiB by default); revisions are put together again here. Without
-   * it one answer may be as large as `maxMessageBytes` allows. etcd splits in time quadratic to the events of a fragment, so
-   * false replays a long history of small events in large transactions many times faster. Default true.
+   * Whether the server splits answers above its request limit (1.5 MiB by default); revisions are put together again here.
+   * etcd takes time quadratic to the events of a fragment for it, so by default answers come whole up to 16 MiB, and the
+   * watches of a stream that brought a larger one are asked for again, split. False: never split, up to `maxMessageBytes`.
    */
   readonly fragment?: boolean | undefined;
   /** Cancels the watch. */
@@ -134,6 +134,6 @@ export function watchRequest(range: RangeInput, options: WatchRangeOptions): Wat
     noPut: options.events === 'delete',
     noDelete: options.events === 'put',
     progressNotify: options.progressNotify ?? false,
-    fragment: options.fragment ?? true,
+    fragment: options.fragment,
   };
 }

@@ -5,7 +5,7 @@
  */
 import { backoffDelayMs } from '../../wire/backoff.js';
 import type { ConnectionSettings } from '../../wire/connection-settings.js';
-import { EtcdError, toEtcdError } from '../../wire/errors.js';
+import { EtcdError, otherCluster, toEtcdError } from '../../wire/errors.js';
 import type { Credentials } from '../credentials.js';
 import type { GrpcConnection, OpenConnection } from '../transport/grpc-connection.js';
 import type { LeaseTimers, TimerHandle } from './engine-parts.js';
@@ -14,7 +14,8 @@ import { decodeStatus, STATUS_PATH, type MemberStatus } from './lease-messages.j
 /** A connection that answered, with what the member says of itself. */
 export interface Lane {
   readonly connection: GrpcConnection;
-  readonly endpointIndex: number;
+  /** Its place in the newest settings; -1 where it is not among them. */
+  endpointIndex: number;
   /** The endpoint as configured. */
   readonly endpoint: string;
   readonly status: MemberStatus;
@@ -30,6 +31,8 @@ export interface SeekInit {
   readonly order: readonly number[];
   /** Whether a member will do; `undefined` is yes, a text says why not. */
   readonly refuse: (status: MemberStatus) => string | undefined;
+  /** Whether a member belongs to another cluster. */
+  readonly isForeign: ((endpoint: string, clusterId: bigint) => boolean) | undefined;
   /** Go through the order once only. */
   readonly once: boolean;
   /** The seek is over; the connection is the caller's. */
@@ -49,7 +52,7 @@ const MAX_PARALLEL = 4;
 const BACKOFF = { initialMs: 50, maxMs: 1_000 } as const;
 
 /** For members that refuse Status (a proxy, missing rights): usable, nothing known. */
-const UNKNOWN_STATUS: MemberStatus = { memberId: 0n, leaderId: 0n, version: '' };
+const UNKNOWN_STATUS: MemberStatus = { clusterId: 0n, memberId: 0n, leaderId: 0n, version: '' };
 
 export class ConnectionSeek {
   readonly #init: SeekInit;
@@ -116,7 +119,7 @@ export class ConnectionSeek {
 
   async #examine(connection: GrpcConnection): Promise<MemberStatus> {
     await connection.ready();
-    const { credentials, refuse } = this.#init;
+    const { credentials, isForeign, refuse } = this.#init;
     await credentials.renew(connection);
     const status = await connection
       .unary(STATUS_PATH, new Uint8Array(0), { timeoutMs: STATUS_TIMEOUT_MS, metadata: credentials.metadata() })
@@ -126,8 +129,10 @@ export class ConnectionSeek {
         if (error.outcome === 'refused' && !error.retryable) return UNKNOWN_STATUS;
         throw error;
       });
+    const endpoint = connection.endpoint.text;
+    if (isForeign?.(endpoint, status.clusterId) === true) throw otherCluster(endpoint);
     const reason = refuse(status);
-    if (reason !== undefined) throw new EtcdError(reason, { code: 'no-leader', endpoint: connection.endpoint.text });
+    if (reason !== undefined) throw new EtcdError(reason, { code: 'no-leader', endpoint });
     return status;
   }
 

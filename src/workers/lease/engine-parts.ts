@@ -34,6 +34,8 @@ export interface LeaseEngineInit {
   readonly timers: LeaseTimers;
   /** As `Math.random`. */
   readonly random: () => number;
+  /** Whether the member behind this endpoint, which says that it belongs to this cluster, is not to be used. Default: never. */
+  readonly isForeign?: ((endpoint: string, clusterId: bigint) => boolean) | undefined;
   readonly state: SharedArrayBuffer;
   readonly report: (report: LeaseReport | { readonly kind: 'status'; readonly status: ShardStatus }) => void;
 }

@@ -109,8 +109,8 @@ export class LeaseEngine {
   }
 
   /** New endpoints or TLS material. */
-  updateSettings(settings: ConnectionSettings): void {
-    this.#lanes.update(settings);
+  updateSettings(settings: ConnectionSettings, firstEndpoint: number): void {
+    this.#lanes.update(settings, firstEndpoint);
   }
 
   stats(): LeaseStats {

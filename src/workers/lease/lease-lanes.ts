@@ -5,6 +5,7 @@
 import type { ConnectionSettings } from '../../wire/connection-settings.js';
 import type { ShardStatus } from '../../wire/contract.js';
 import { type EtcdError, errorToPlain } from '../../wire/errors.js';
+import { keepsConnection, sameAddress } from '../../wire/settings-change.js';
 import type { GrpcConnection } from '../transport/grpc-connection.js';
 import { ConnectionSeek, type Lane } from './connection-seek.js';
 import type { LeaseEngineInit, TimerHandle } from './engine-parts.js';
@@ -40,6 +41,8 @@ export class LeaseLanes {
   #leaderTimer: TimerHandle | undefined;
   #closed = false;
   #lastError: EtcdError | undefined;
+  /** The current connection is of settings that have been replaced. */
+  #isLeaving = false;
 
   constructor(init: Omit<LeaseEngineInit, 'state'>, handlers: LaneHandlers) {
     this.#init = init;
@@ -71,12 +74,31 @@ export class LeaseLanes {
     this.#search();
   }
 
-  /** Moves to the new settings as soon as they have led to a connection. */
-  update(settings: ConnectionSettings): void {
+  /**
+   * Moves to the new settings as soon as they have led to a connection; until then the present one goes on. It stays where its
+   * member is still there with the same credentials.
+   */
+  update(settings: ConnectionSettings, firstEndpoint: number): void {
+    if (this.#closed) return;
+    const before = this.#settings;
+    const wasSeeking = this.#seek !== undefined;
     this.#settings = settings;
-    this.#nextEndpoint = 0;
+    this.#nextEndpoint = firstEndpoint;
     this.#stopSeeks();
-    if (this.#current !== undefined) this.#search(true);
+    const lane = this.#current;
+    if (lane === undefined) {
+      if (wasSeeking) this.#search();
+      return;
+    }
+    if (this.#isLeaving || !keepsConnection(lane.connection.endpoint, before, settings)) {
+      this.#isLeaving = true;
+      this.#search(true);
+      return;
+    }
+    // It may stand elsewhere in the list now.
+    lane.endpointIndex = settings.endpoints.findIndex((other) => sameAddress(other, lane.connection.endpoint));
+    if (wasSeeking) this.#search();
+    else this.#watchLeader();
   }
 
   /** Ends every connection at once. No handler is called afterwards. Idempotent. */
@@ -119,7 +141,7 @@ export class LeaseLanes {
     once: boolean,
     onFound: (lane: Lane) => void,
   ): ConnectionSeek {
-    const { open, credentials, timers, random } = this.#init;
+    const { open, credentials, timers, random, isForeign } = this.#init;
     return new ConnectionSeek({
       settings: this.#settings,
       open,
@@ -128,6 +150,7 @@ export class LeaseLanes {
       random,
       order,
       refuse,
+      isForeign,
       once,
       onFound,
       onFailure: (endpoint, error) => {
@@ -152,20 +175,26 @@ export class LeaseLanes {
   #swap(lane: Lane, lingers: boolean): void {
     const before = this.#current;
     this.#current = lane;
+    this.#isLeaving = false;
     this.#lastError = undefined;
     this.#tell({ type: 'connected', lane: 'lease', endpoint: lane.endpoint, version: lane.status.version });
     this.#handlers.onUp(lane);
     if (before === undefined) return;
     this.#handlers.onRetired(before, lingers);
     if (!lingers) {
-      before.connection.close();
+      this.#leave(before);
       return;
     }
     const timer = this.#init.timers.set(() => {
       this.#lingering.delete(before);
-      before.connection.close();
+      this.#leave(before);
     }, LINGER_MS);
     this.#lingering.set(before, timer);
+  }
+
+  #leave(lane: Lane): void {
+    lane.connection.close();
+    this.#tell({ type: 'left', lane: 'lease', endpoint: lane.endpoint });
   }
 
   #ended(connection: GrpcConnection, error: EtcdError): void {
@@ -173,10 +202,12 @@ export class LeaseLanes {
       if (lane.connection !== connection) continue;
       this.#init.timers.clear(timer);
       this.#lingering.delete(lane);
+      this.#leave(lane);
     }
     const lane = this.#current;
     if (lane === undefined || lane.connection !== connection) return;
     this.#current = undefined;
+    this.#isLeaving = false;
     this.#lastError = error;
     this.#leaderSeek?.cancel();
     this.#leaderSeek = undefined;

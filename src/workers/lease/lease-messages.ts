@@ -36,6 +36,8 @@ export function encodeRevoke(leaseId: bigint): Uint8Array {
 
 /** What of a StatusResponse is looked at. */
 export interface MemberStatus {
+  /** 0 where the member does not tell. */
+  readonly clusterId: bigint;
   readonly memberId: bigint;
   /** Member id of the leader; 0 where there is none. */
   readonly leaderId: bigint;
@@ -44,19 +46,21 @@ export interface MemberStatus {
 
 /** StatusResponse. */
 export function decodeStatus(response: Uint8Array): MemberStatus {
+  let clusterId = 0n;
   let memberId = 0n;
   let leaderId = 0n;
   let version = '';
   eachField(response, (field, value) => {
     if (field === 1 && typeof value !== 'bigint') {
       eachField(value, (headerField, headerValue) => {
+        if (headerField === 1 && typeof headerValue === 'bigint') clusterId = headerValue;
         if (headerField === 2 && typeof headerValue === 'bigint') memberId = headerValue;
       });
     }
     if (field === 2 && typeof value !== 'bigint') version = new TextDecoder().decode(value);
     if (field === 4 && typeof value === 'bigint') leaderId = value;
   });
-  return { memberId, leaderId, version };
+  return { clusterId, memberId, leaderId, version };
 }
 
 function pushVarint(bytes: number[], value: bigint): void {

@@ -2,8 +2,8 @@
  * Reaches one member for watching: connects, asks its status, and makes sure that its store is not an older one than was
  * seen before. The caller rotates through the endpoints and waits between attempts; this tries one member once.
  */
-import type { Endpoint } from '../../wire/connection-settings.js';
-import { EtcdError } from '../../wire/errors.js';
+import type { ConnectionSettings, Endpoint } from '../../wire/connection-settings.js';
+import { EtcdError, otherCluster } from '../../wire/errors.js';
 import type { ShardContext } from '../shard-context.js';
 import type { ConnectionHandlers, GrpcConnection } from '../transport/grpc-connection.js';
 import { linearizableHeader, memberStatus, refusesStatus } from './member-status.js';
@@ -20,6 +20,8 @@ export interface ReachedMember {
 
 export interface ReachOptions {
   readonly context: ShardContext;
+  /** The context's, or what its caller makes of them. */
+  readonly settings: ConnectionSettings;
   readonly endpoint: Endpoint;
   readonly guard: StoreGuard;
   /** A key that this user may read, for a linearizable read where one is needed. */
@@ -32,7 +34,7 @@ export interface ReachOptions {
 /** Rejects with a coded error, its connection closed, where the member cannot be used now. */
 export async function reachMember(options: ReachOptions): Promise<ReachedMember> {
   const { context, endpoint } = options;
-  const connection = context.openConnection(endpoint, context.settings, options.handlers);
+  const connection = context.openConnection(endpoint, options.settings, options.handlers);
   options.opened(connection);
   try {
     await connection.ready();
@@ -44,6 +46,9 @@ export async function reachMember(options: ReachOptions): Promise<ReachedMember>
         endpoint: endpoint.text,
         retryable: true,
       });
+    }
+    if (options.guard.identify(endpoint.text, status.header.clusterId, context.settings) === 'foreign') {
+      throw otherCluster(endpoint.text);
     }
     const storeReset = await checkStore(connection, status.header, known, options);
     return { connection, version: status.version, storeReset };

@@ -3,6 +3,7 @@
  * highest revision and term seen in this engine; a member that shows less is either behind, which a linearizable read
  * through it tells, or its store has been replaced. Does no I/O itself.
  */
+import type { ConnectionSettings } from '../../wire/connection-settings.js';
 import type { StoreMark } from '../../wire/contract.js';
 import type { ResponseHeader } from './member-status.js';
 
@@ -21,8 +22,21 @@ export interface StoreKnowledge {
   readonly restarts: number;
 }
 
+/** Whether a member belongs to the cluster that was seen before. */
+export type ClusterVerdict =
+  | 'same'
+  /** Another cluster is behind this endpoint, while the one known may well live on: not to be used. */
+  | 'foreign'
+  /** Most members say that they are another cluster: the old one was made anew. */
+  | 'replaced';
+
 export class StoreGuard {
   #restarts = 0;
+  #clusterId: bigint | undefined;
+  /** Endpoints by the other cluster that was found behind them last. */
+  readonly #others = new Map<string, bigint>();
+  /** Endpoints that were seen to belong to the known cluster. */
+  readonly #seen = new Set<string>();
   /** Replaced as a whole only when the store is; the revision is counted up in place, once for every new revision. */
   #mark: { clusterId: bigint; revision: number; raftTerm: bigint } | undefined;
 
@@ -42,6 +56,33 @@ export class StoreGuard {
   /** The highest revision known, 0 before anything was heard. */
   get revision(): number {
     return this.#mark?.revision ?? 0;
+  }
+
+  /**
+   * Judges which cluster a member belongs to. One member with another cluster id among several is a mistake in the list of
+   * endpoints; when most of those that belonged to the cluster show the same new id, the cluster was made anew. Endpoints
+   * that came later and were never seen to belong to it have no voice in that.
+   *
+   * @param clusterId as the member says it; 0n where it does not.
+   */
+  identify(
+    endpoint: string,
+    clusterId: bigint,
+    settings: Pick<ConnectionSettings, 'endpoints' | 'clusterId' | 'strangers'>,
+  ): ClusterVerdict {
+    if (clusterId === 0n) return 'same';
+    const known = this.#mark?.clusterId ?? this.#clusterId ?? settings.clusterId;
+    if (known === undefined || known === clusterId) {
+      this.#clusterId = clusterId;
+      this.#others.delete(endpoint);
+      this.#seen.add(endpoint);
+      return 'same';
+    }
+    this.#others.set(endpoint, clusterId);
+    const isStranger = (text: string): boolean => settings.strangers?.includes(text) === true && !this.#seen.has(text);
+    const voters = settings.endpoints.map(({ text }) => text).filter((text) => !isStranger(text));
+    const votes = voters.filter((text) => this.#others.get(text) === clusterId).length;
+    return votes * 2 > voters.length ? 'replaced' : 'foreign';
   }
 
   /**
@@ -83,6 +124,8 @@ export class StoreGuard {
   restart(header: ResponseHeader): void {
     this.#restarts += 1;
     this.#mark = undefined;
+    this.#clusterId = header.clusterId;
+    this.#others.clear();
     this.note(header);
   }
 }

@@ -147,9 +147,9 @@ export class WatchEngine {
     }
   }
 
-  /** New endpoints or credentials: every stream is replaced by one made with them. */
-  replaceStreams(): void {
-    this.lanes.replaceStreams();
+  /** New endpoints or credentials: every stream that they would not make as it is is replaced by one made with them. */
+  settingsChanged(firstEndpoint: number): void {
+    this.lanes.settingsChanged(firstEndpoint);
     this.#handOver.schedule();
   }
 

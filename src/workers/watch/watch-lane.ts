@@ -4,9 +4,10 @@
  * to move away is replaced first and drained by hand-over. Knows nothing of revisions.
  */
 import { backoffDelayMs } from '../../wire/backoff.js';
-import type { Endpoint } from '../../wire/connection-settings.js';
+import type { ConnectionSettings, Endpoint } from '../../wire/connection-settings.js';
 import type { Lane } from '../../wire/contract.js';
 import { EtcdError, errorToPlain, toEtcdError } from '../../wire/errors.js';
+import { keepsConnection } from '../../wire/settings-change.js';
 import { reachMember } from '../member/member-connection.js';
 import type { ReachedMember } from '../member/member-connection.js';
 import type { StoreGuard } from '../member/store-guard.js';
@@ -19,11 +20,19 @@ import type { WatchStreamHooks } from './watch-stream.js';
 
 type LaneState =
   | { readonly at: 'idle' }
-  | { readonly at: 'connecting'; readonly attempt: number; readonly connection: GrpcConnection | undefined }
+  | {
+      readonly at: 'connecting';
+      readonly attempt: number;
+      readonly connection: GrpcConnection | undefined;
+      readonly endpoint: Endpoint;
+      readonly settings: ConnectionSettings;
+    }
   | {
       readonly at: 'open';
       readonly stream: WatchStream;
       readonly trustsProgress: boolean;
+      /** Those it was made with. */
+      readonly settings: ConnectionSettings;
     }
   | { readonly at: 'waiting'; readonly timer: NodeJS.Timeout }
   | { readonly at: 'closed' };
@@ -52,6 +61,12 @@ const BACKOFF = { initialMs: 20, maxMs: 1000 } as const;
 /** A stream that lived so long proves its member to be fine: the next failure starts counting anew. */
 const STABLE_MS = 5000;
 
+/**
+ * Answers come whole up to this size, because etcd takes quadratic time to split them; after a larger one they are split.
+ * Bounds what one answer can take, so it must stay near the largest budgets.
+ */
+const WHOLE_ANSWER_BYTES = 16 * 1024 * 1024;
+
 /** So many failures in a row for a reason of this list, and the watches are told instead of tried for ever. */
 const HOPELESS_AFTER = 5;
 const HOPELESS_CODES: ReadonlySet<string> = new Set([
@@ -72,6 +87,8 @@ export class WatchLane {
   readonly #draining = new Set<WatchStream>();
   /** Members that ignore ids given by us. */
   readonly #serialMembers = new Set<string>();
+  /** An answer was too large to come whole. Forgotten when the lane has nothing to do any more. */
+  #fragments = false;
   #nextEndpoint: number;
   #failures = 0;
   #hopelessFailures = 0;
@@ -156,13 +173,23 @@ export class WatchLane {
     this.#isExcused = true;
   }
 
-  /** The settings have changed: what was made, or is being made, with the old ones is replaced. */
-  settingsChanged(): void {
+  /**
+   * The settings have changed: what was made, or is being made, with the old ones is replaced. A stream whose member is still
+   * there with the same credentials stays.
+   */
+  settingsChanged(firstEndpoint: number): void {
     this.#failures = 0;
     this.#hopelessFailures = 0;
+    this.#nextEndpoint = firstEndpoint;
     if (this.#state.at === 'open') {
-      this.replace();
-    } else if (this.#state.at === 'connecting' || this.#state.at === 'waiting') {
+      const { stream, settings } = this.#state;
+      if (!keepsConnection(stream.connection.endpoint, settings, this.#options.context.settings)) this.replace();
+    } else if (this.#state.at === 'connecting') {
+      const { endpoint, settings } = this.#state;
+      if (keepsConnection(endpoint, settings, this.#options.context.settings)) return;
+      this.#enter({ at: 'idle' });
+      this.#connect();
+    } else if (this.#state.at === 'waiting') {
       this.#enter({ at: 'idle' });
       this.#connect();
     }
@@ -170,10 +197,16 @@ export class WatchLane {
 
   /** Closes streams that nobody is on any more. */
   releaseUnused(): void {
-    for (const stream of this.#draining) if (stream.size === 0) this.#discard(stream);
+    for (const stream of this.#draining) {
+      if (stream.size > 0) continue;
+      this.#discard(stream);
+      const endpoint = stream.connection.endpoint.text;
+      this.#options.context.status({ type: 'left', lane: this.lane, endpoint });
+    }
     if (this.#options.waiting() > 0 || this.#keeping !== undefined) return;
     if (this.#state.at === 'open' && this.#state.stream.size === 0) {
       const { stream } = this.#state;
+      this.#fragments = false;
       this.#enter({ at: 'idle' });
       this.#discard(stream);
     } else if (this.#state.at === 'waiting') {
@@ -210,20 +243,22 @@ export class WatchLane {
 
   #connect(): void {
     const { context, guard, probeKey } = this.#options;
-    const { endpoints } = context.settings;
+    const { settings } = context;
+    const { endpoints } = settings;
     const endpoint = endpoints[this.#nextEndpoint++ % endpoints.length] as Endpoint; // the options table allows no empty list
     const attempt = ++this.#attempt;
     const isCurrent = (): boolean => this.#state.at === 'connecting' && this.#state.attempt === attempt;
-    this.#enter({ at: 'connecting', attempt, connection: undefined });
+    this.#enter({ at: 'connecting', attempt, connection: undefined, endpoint, settings });
     let own: GrpcConnection | undefined;
     const reached = reachMember({
       context,
+      settings: this.#settings(),
       endpoint,
       guard,
       probeKey: probeKey(),
       opened: (connection) => {
         own = connection;
-        this.#enter({ at: 'connecting', attempt, connection });
+        this.#enter({ at: 'connecting', attempt, connection, endpoint, settings });
       },
       handlers: {
         onGoaway: () => {
@@ -235,7 +270,7 @@ export class WatchLane {
     });
     reached.then(
       (member) => {
-        if (isCurrent()) this.#open(member);
+        if (isCurrent()) this.#open(member, settings);
         else member.connection.close();
       },
       (error: unknown) => {
@@ -244,7 +279,13 @@ export class WatchLane {
     );
   }
 
-  #open(member: ReachedMember): void {
+  #settings(): ConnectionSettings {
+    const { settings } = this.#options.context;
+    if (this.#fragments || settings.maxMessageBytes <= WHOLE_ANSWER_BYTES) return settings;
+    return { ...settings, maxMessageBytes: WHOLE_ANSWER_BYTES };
+  }
+
+  #open(member: ReachedMember, settings: ConnectionSettings): void {
     const { context, guard, lane, streamHooks, drawId } = this.#options;
     const endpoint = member.connection.endpoint.text;
     if (member.storeReset) this.#options.onStoreReset(endpoint);
@@ -263,12 +304,13 @@ export class WatchLane {
       // Without it a member cut off from its cluster would keep the stream and stay silent.
       metadata: { ...context.metadata(), hasleader: 'true' },
       serial: this.#serialMembers.has(endpoint),
+      fragments: this.#fragments,
       drawId,
       hooks: streamHooks,
       owner: {
         idsIgnored: (from) => {
           this.#serialMembers.add(endpoint);
-          this.#nextEndpoint -= 1;
+          this.#nextEndpoint = Math.max(0, this.#nextEndpoint - 1);
           ended(from, new EtcdError(`${endpoint} gives watch ids of its own`, { code: 'unavailable', endpoint }));
         },
         ended: (from, error) => {
@@ -277,7 +319,7 @@ export class WatchLane {
       },
     });
     if (this.#paused) stream.pause();
-    this.#enter({ at: 'open', stream, trustsProgress: trustsRequestedProgress(member.version) });
+    this.#enter({ at: 'open', stream, trustsProgress: trustsRequestedProgress(member.version), settings });
     context.status({ type: 'connected', lane, endpoint, version: member.version });
     this.#options.onOpen();
   }
@@ -285,6 +327,10 @@ export class WatchLane {
   #onEnded(stream: WatchStream, error: EtcdError): void {
     const drained = this.#draining.delete(stream);
     stream.connection.close();
+    if (error.code === 'message-too-large' && !this.#fragments) {
+      this.#fragments = true;
+      this.excuse();
+    }
     const hopeless = this.#countHopeless(error);
     this.#options.context.status({
       type: 'disconnected',

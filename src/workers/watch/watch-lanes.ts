@@ -49,8 +49,8 @@ export class WatchLanes {
     for (const lane of this.all) lane.resume();
   }
 
-  replaceStreams(): void {
-    for (const lane of this.all) lane.settingsChanged();
+  settingsChanged(firstEndpoint: number): void {
+    for (const lane of this.all) lane.settingsChanged(firstEndpoint);
   }
 
   close(): void {

@@ -3,7 +3,13 @@ import type { WatchSpec } from '../../wire/contract.js';
 import type { ProtoWriter } from '../../wire/proto-writer.js';
 
 /** `WatchRequest.create_request`. */
-export function writeCreate(writer: ProtoWriter, spec: WatchSpec, streamWatchId: number, startRevision: number): void {
+export function writeCreate(
+  writer: ProtoWriter,
+  spec: WatchSpec,
+  streamWatchId: number,
+  startRevision: number,
+  fragment: boolean,
+): void {
   const frame = writer.beginFrame();
   const request = writer.beginMessage(1);
   writer.bytes(1, spec.key);
@@ -15,7 +21,7 @@ export function writeCreate(writer: ProtoWriter, spec: WatchSpec, streamWatchId:
   if (spec.noDelete) writeFilter(writer, 1);
   writer.boolField(6, spec.prevKv);
   writer.uintField(7, streamWatchId);
-  writer.boolField(8, spec.fragment);
+  writer.boolField(8, fragment);
   writer.endMessage(request);
   writer.endFrame(frame);
 }

@@ -45,6 +45,8 @@ export interface WatchStreamOptions {
   readonly metadata: Metadata;
   /** Create one at a time and take whatever id the server gives: for servers and proxies that ignore ours. */
   readonly serial: boolean;
+  /** Have the answers split of watches that leave it to us. */
+  readonly fragments: boolean;
   /** Draws an id that was never used on any stream. */
   readonly drawId: () => number;
   readonly hooks: WatchStreamHooks;
@@ -192,7 +194,8 @@ export class WatchStream implements WatchCarrier {
       const creation = creations[read++] as Creation; // within the length
       if (!this.#attached.has(creation.streamWatchId)) continue;
       const wireId = this.serial ? 0 : creation.streamWatchId;
-      writeCreate(this.#writer, creation.entry.spec, wireId, creation.startRevision);
+      const { spec } = creation.entry;
+      writeCreate(this.#writer, spec, wireId, creation.startRevision, spec.fragment ?? this.#options.fragments);
       creations[this.#sentCount++] = creation;
     }
     // Creations that were cancelled before they were sent leave a gap.

@@ -55,6 +55,7 @@ function setup(now: () => number = () => performance.now()): {
     batch: (data) => told.push(['batch', Array.from(data.modRevision)]),
     report: (report) => told.push([report.kind]),
     status: (status) => told.push(['status', status.type]),
+    store: () => undefined,
     ready: (epoch) => told.push(['ready', epoch]),
     resume: () => [{ kind: 'unwatch', watches: [1] }],
     replaced: (epoch, cause) => told.push(['replaced', epoch, cause.message]),
@@ -172,7 +173,22 @@ describe('a link', () => {
     expect(first.commands).toEqual([]);
   });
 
-  test('fails for good when its shard ends before it was ready, with the cause', async () => {
+  test('goes on when the shard that takes another one’s place ends before it was ready', async () => {
+    const { link, shards, told } = setup();
+    link.start();
+    last(shards).report({ kind: 'ready' });
+    await link.ready();
+    last(shards).crash();
+    await until(() => shards.length === 2);
+    last(shards).crash();
+    await until(() => shards.length === 3);
+    last(shards).report({ kind: 'ready' });
+    await link.ready();
+    expect(link.state).toBe('running');
+    expect(told.filter(([kind]) => kind === 'failed')).toEqual([]);
+  });
+
+  test('fails for good when its first shard ends before it was ready, with the cause', async () => {
     const { link, shards, told } = setup();
     const ready = link.ready();
     last(shards).crash(new Error('cannot load'));

@@ -2,7 +2,14 @@ import { describe, expect, it } from 'vitest';
 import type { ShardCommand } from '../../../src/wire/contract.js';
 import { packCommand, unpackCommand } from '../../../src/wire/posted-command.js';
 
-const plain = { resumed: false, prevKv: false, noPut: false, noDelete: false, progressNotify: false, fragment: false };
+const plain = {
+  resumed: false,
+  prevKv: false,
+  noPut: false,
+  noDelete: false,
+  progressNotify: false,
+  fragment: undefined,
+};
 
 function overThePort(command: ShardCommand): ShardCommand {
   const { posted, transfer } = packCommand(command);
@@ -24,6 +31,7 @@ describe('commands over the port', () => {
           startRevision: 7,
           resumed: true,
         },
+        { ...plain, watch: 4, key: Buffer.from('whole'), rangeEnd: undefined, startRevision: 0, fragment: false },
         ...(['prevKv', 'noPut', 'noDelete', 'progressNotify', 'fragment'] as const).map((option, index) => ({
           ...plain,
           [option]: true,

@@ -73,7 +73,7 @@ describe('ProtoWriter', () => {
   it('writes thousands of framed requests that protobufjs reads back, wherever the buffer grows', () => {
     const writer = new ProtoWriter(1);
     for (let id = 1; id <= 3000; id += 1) {
-      writeCreate(writer, watchSpec({ watch: id, key: `k${id}`, startRevision: id * 1000 }), id, id * 1000);
+      writeCreate(writer, watchSpec({ watch: id, key: `k${id}`, startRevision: id * 1000 }), id, id * 1000, false);
       writeCancel(writer, id);
       if (id % 100 === 0) writeProgressRequest(writer);
     }
@@ -93,8 +93,8 @@ describe('ProtoWriter', () => {
   it('writes every option of a watch', () => {
     const writer = new ProtoWriter();
     const rangeEnd = Uint8Array.of(0);
-    const spec = watchSpec({ rangeEnd, prevKv: true, noPut: true, noDelete: true, fragment: true });
-    writeCreate(writer, spec, 2 ** 53 - 1, 5);
+    const spec = watchSpec({ rangeEnd, prevKv: true, noPut: true, noDelete: true });
+    writeCreate(writer, spec, 2 ** 53 - 1, 5, true);
     const [message] = frames(writer.take());
     const create = etcdserverpb.WatchRequest.decode(message ?? new Uint8Array(0)).createRequest;
     expect(create).toMatchObject({ progressNotify: true, prevKv: true, fragment: true, filters: [0, 1] });

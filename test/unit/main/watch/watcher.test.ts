@@ -59,7 +59,7 @@ describe('a watcher', () => {
             noPut: false,
             noDelete: true,
             progressNotify: false,
-            fragment: true,
+            fragment: undefined,
           },
         ],
       },

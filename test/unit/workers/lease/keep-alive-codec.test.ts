@@ -99,10 +99,15 @@ describe('unary lease messages by hand', () => {
     }).finish();
     expect(decodeGrantTtl(granted)).toBe(60);
     const status = rpc.StatusResponse.encode({
-      header: { memberId: long(-5n) },
+      header: { clusterId: long(-7n), memberId: long(-5n) },
       version: '3.5.16',
       leader: long(-5n),
     }).finish();
-    expect(decodeStatus(status)).toEqual({ memberId: 2n ** 64n - 5n, leaderId: 2n ** 64n - 5n, version: '3.5.16' });
+    expect(decodeStatus(status)).toEqual({
+      clusterId: 2n ** 64n - 7n,
+      memberId: 2n ** 64n - 5n,
+      leaderId: 2n ** 64n - 5n,
+      version: '3.5.16',
+    });
   });
 });

@@ -51,11 +51,12 @@ function reach(
   };
   const context = {
     openConnection: () => connection,
-    settings: { connectTimeoutMs: 1000 },
+    settings: { connectTimeoutMs: 1000, endpoints: [endpoint] },
     metadata: () => ({}),
   } as unknown as ShardContext; // only what reaching a member uses
   const handlers = { onGoaway: () => undefined, onClose: () => undefined };
-  const options = { context, endpoint, guard, probeKey: Uint8Array.of(1), handlers, opened: () => undefined };
+  const { settings } = context;
+  const options = { context, settings, endpoint, guard, probeKey: Uint8Array.of(1), handlers, opened: () => undefined };
   return { reached: reachMember(options), asked, closed: () => closed };
 }
 

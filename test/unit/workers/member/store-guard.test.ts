@@ -69,3 +69,47 @@ describe('trustsRequestedProgress', () => {
     expect(trustsRequestedProgress(version)).toBe(trusted);
   });
 });
+
+describe('which cluster a member belongs to', () => {
+  const settings = (count: number, strangers: readonly string[] = []): Parameters<StoreGuard['identify']>[2] => ({
+    endpoints: Array.from({ length: count }, (_, index) => ({
+      kind: 'tcp',
+      tls: false,
+      host: 'h',
+      port: index,
+      text: `e${String(index)}`,
+    })),
+    clusterId: 7n,
+    strangers,
+  });
+
+  it('one of another among several is foreign; most of them, and the cluster was made anew', () => {
+    const guard = new StoreGuard(undefined);
+    expect(guard.identify('e0', 8n, settings(3))).toBe('foreign');
+    expect(guard.identify('e0', 8n, settings(3))).toBe('foreign');
+    expect(guard.identify('e1', 9n, settings(3))).toBe('foreign');
+    expect(guard.identify('e2', 8n, settings(3))).toBe('replaced');
+  });
+
+  it('a member that is back in the known cluster takes its voice back', () => {
+    const guard = new StoreGuard({ clusterId: 7n, revision: 1, raftTerm: 1n });
+    expect(guard.identify('e0', 8n, settings(3))).toBe('foreign');
+    expect(guard.identify('e0', 7n, settings(3))).toBe('same');
+    expect(guard.identify('e1', 8n, settings(3))).toBe('foreign');
+  });
+
+  it('the only endpoint with another cluster behind it means that it was made anew', () => {
+    expect(new StoreGuard(undefined).identify('e0', 8n, settings(1))).toBe('replaced');
+  });
+
+  it('endpoints that came later have no voice until they were seen to belong to it', () => {
+    const guard = new StoreGuard(undefined);
+    expect(guard.identify('e0', 8n, settings(1, ['e0']))).toBe('foreign');
+    expect(guard.identify('e0', 7n, settings(1, ['e0']))).toBe('same');
+    expect(guard.identify('e0', 8n, settings(1, ['e0']))).toBe('replaced');
+  });
+
+  it('a member that does not tell is taken as it is', () => {
+    expect(new StoreGuard(undefined).identify('e0', 0n, settings(3))).toBe('same');
+  });
+});

@@ -163,7 +163,11 @@ class ModelRun {
         return;
       }
       case 5:
-        if (rng.chance(0.2)) rig.engine.replaceStreams();
+        if (rng.chance(0.2)) {
+          const endpoints = server.endpoints.filter(() => rng.chance(0.6));
+          if (endpoints.length > 0) rig.context.settings = { ...rig.context.settings, endpoints };
+          rig.engine.settingsChanged(rng.integer(0, 2));
+        }
         return;
       case 6: {
         const watch = rng.integer(1, this.#lastWatch);

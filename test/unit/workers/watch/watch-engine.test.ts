@@ -245,7 +245,7 @@ describe('connections of a lane', () => {
     const [attempt] = rig.server.connections();
     expect(attempt?.endpoint.text).toBe('fake:0');
     rig.context.settings = { ...rig.context.settings, endpoints: [second] };
-    rig.engine.replaceStreams();
+    rig.engine.settingsChanged(0);
     await rig.settle(500);
     expect(attempt?.closed).toBe(true);
     expect(rig.server.connections().map(({ endpoint }) => endpoint.text)).toEqual(['fake:1']);

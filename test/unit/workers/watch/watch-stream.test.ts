@@ -36,6 +36,7 @@ class Rig {
       connection,
       metadata: {},
       serial,
+      fragments: false,
       drawId: () => ++this.#lastId,
       hooks: {
         created: (_stream, entry, id) => void this.told.push(`created ${name(entry)} as ${id}`),

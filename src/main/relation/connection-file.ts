@@ -1,0 +1,113 @@
+/**
+ * The connection file: how a hook, which lives for a second, tells a running service where etcd is and how to get in. Main
+ * thread. The hook writes it with {@link writeConnectionFile}; the service follows it with `connectFromFile` of etcd-vigil.
+ *
+ * It is JSON of this form; a reader refuses other versions:
+ *
+ *   { "format": "etcd-vigil/connection", "version": 1, "state": "available",
+ *     "endpoints": ["https://10.0.0.1:2379"], "etcdVersion": "3.5.18", "username": null,
+ *     "tls": { "ca": PEM, "cert": PEM, "key": PEM }            or { "caFile": path, "certFile": path, "keyFile": path }, or null,
+ *     "source": { "protocol": "etcd", "relationId": "etcd:3", "member": "etcd/0" } }
+ *
+ *   { "format": "etcd-vigil/connection", "version": 1, "state": "unavailable" }
+ */
+import { randomBytes } from 'node:crypto';
+import { constants } from 'node:fs';
+import { chmod, chown, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { EtcdError } from '../../wire/errors.js';
+import { encodeConnectionFile, parseConnectionFile, type ConnectionFile } from './connection-file-format.js';
+import { saveCredentialFiles, type CredentialFileOptions, type CredentialPaths } from './credential-files.js';
+import type { EtcdConnectionInfo } from './relation-endpoint.js';
+
+/** How {@link writeConnectionFile} writes. */
+export interface ConnectionFileOptions extends CredentialFileOptions {
+  /** Save key, certificate and authorities in files of their own, and name those in the connection file. Default: their text. */
+  readonly credentials?: CredentialPaths | undefined;
+}
+
+/**
+ * Writes the connection file: mode 0600, complete on disk before it can be seen, exchanged in one step by renaming, folders that
+ * are missing made with 0700. Nothing is written where it holds the same already.
+ *
+ * @param connection what the relation offers (`requires.connection()`); `undefined` tells the service that it offers nothing now.
+ * @returns whether the file, or a credential file, is another one than before.
+ * @throws EtcdError `file-failed` where the file system refuses, `invalid-argument` for credentials that cannot be used; the files
+ *   hold what they held before.
+ */
+export async function writeConnectionFile(
+  path: string,
+  connection: EtcdConnectionInfo | undefined,
+  options: ConnectionFileOptions = {},
+): Promise<{ readonly changed: boolean }> {
+  const { credentials, ...access } = options;
+  let hasNewCredentials = false;
+  if (credentials !== undefined && connection?.tls?.cert !== undefined && connection.tls.key !== undefined) {
+    const { ca, cert, key } = connection.tls;
+    // First: the connection file must never name files that do not hold what it means.
+    hasNewCredentials = (await saveCredentialFiles(credentials, { ca, cert, key }, access)).changed;
+  }
+  const text = encodeConnectionFile(connection, credentials);
+  try {
+    const isNew = await exchange(resolve(path), text, options.owner);
+    return { changed: isNew || hasNewCredentials };
+  } catch (error) {
+    throw failed(path, 'written', error);
+  }
+}
+
+/**
+ * Reads a connection file.
+ *
+ * @throws EtcdError `file-failed` where it cannot be read (or is not there), `invalid-argument` where it holds something else.
+ */
+export async function readConnectionFile(path: string): Promise<ConnectionFile> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    throw failed(path, 'read', error);
+  }
+  return parseConnectionFile(text, path);
+}
+
+async function exchange(path: string, text: string, owner: CredentialFileOptions['owner']): Promise<boolean> {
+  if ((await readFile(path, 'utf8').catch(() => undefined)) === text) {
+    const stats = await stat(path);
+    if ((stats.mode & 0o777) !== 0o600) await chmod(path, 0o600);
+    if (owner !== undefined && (stats.uid !== owner.uid || stats.gid !== owner.gid))
+      await chown(path, owner.uid, owner.gid);
+    return false;
+  }
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  const temporary = `${path}.new-${String(process.pid)}-${randomBytes(8).toString('hex')}`;
+  try {
+    await write(temporary, text, owner);
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+  const folder = await open(dirname(path), constants.O_RDONLY | constants.O_DIRECTORY);
+  await folder.sync().finally(() => folder.close());
+  return true;
+}
+
+async function write(path: string, text: string, owner: CredentialFileOptions['owner']): Promise<void> {
+  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
+  const file = await open(path, flags, 0o600);
+  try {
+    if (owner !== undefined) await file.chown(owner.uid, owner.gid);
+    // Whatever the umask is.
+    await file.chmod(0o600);
+    await file.writeFile(text);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+function failed(path: string, what: string, cause: unknown): EtcdError {
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown error';
+  return new EtcdError(`connection file '${path}' cannot be ${what}: ${code}`, { code: 'file-failed', cause });
+}

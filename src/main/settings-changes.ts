@@ -1,0 +1,186 @@
+/**
+ * The settings of a running engine and the way to others: checked and tried first, then given to the unary client and to every
+ * shard. One change at a time, in the order asked for. Main thread; owns the watch on certificate files.
+ */
+import type { ConnectionSettings } from '../wire/connection-settings.js';
+import { EtcdError, toEtcdError } from '../wire/errors.js';
+import { sameAddress, sameSettings, sameTls } from '../wire/settings-change.js';
+import { refuseAborted } from './abort-link.js';
+import type { EngineStatus } from './engine-status.js';
+import { FileWatch } from './file-watch.js';
+import {
+  resolveChange,
+  type ReconfigureOptions,
+  type ReconfigureResult,
+  type ResolvedChange,
+} from './reconfigure-options.js';
+import type { SettingsSource } from './settings-source.js';
+import { tlsFiles, type TlsOptions } from './tls-options.js';
+import type { ClusterPin } from './unary/cluster-pin.js';
+import { oneCluster } from './unary/one-cluster.js';
+import { probe, type MemberReport } from './unary/probe.js';
+import { UnaryClient } from './unary/unary-client.js';
+
+/** Where new settings are to be applied in any case, how long their members may take to say which cluster they are. */
+const INQUIRY_MS = 1_000;
+
+export interface SettingsOwner {
+  readonly pin: ClusterPin;
+  /** @throws EtcdError `closed`. */
+  refuseClosed(): void;
+  /** Gives new settings to whoever connects. `answered`: endpoints that showed to belong to the cluster. */
+  apply(settings: ConnectionSettings, answered: readonly string[]): void;
+  publish(status: EngineStatus): void;
+}
+
+export class SettingsChanges {
+  readonly #owner: SettingsOwner;
+  #present: ResolvedChange;
+  #last: Promise<unknown> = Promise.resolve();
+  #files: FileWatch | undefined;
+  /** The last refusal of what certificate files hold: told once. */
+  #refusedFiles: string | undefined;
+  #isClosed = false;
+  #onClosed: () => void = () => undefined;
+
+  constructor(settings: ConnectionSettings, tls: TlsOptions | undefined, owner: SettingsOwner) {
+    this.#owner = owner;
+    this.#present = { settings, tls };
+    this.#watchFiles();
+  }
+
+  /** The newest. */
+  get settings(): ConnectionSettings {
+    return this.#present.settings;
+  }
+
+  /** The cluster has become known: every shard is to stay with it. */
+  pinned(clusterId: bigint): void {
+    this.#take({ ...this.#present, settings: { ...this.settings, clusterId } }, []);
+  }
+
+  /** See {@link Etcd.reconfigure}. */
+  change(given: ReconfigureOptions, source: SettingsSource): Promise<ReconfigureResult> {
+    const changed = this.#last.then(async () => {
+      this.#owner.refuseClosed();
+      try {
+        return await this.#change(given, source);
+      } catch (thrown) {
+        const error = toEtcdError(thrown);
+        if (error.code !== 'aborted' && error.code !== 'closed') this.refused(source, error);
+        throw error;
+      }
+    });
+    this.#last = changed.catch(() => undefined);
+    return changed;
+  }
+
+  /** What was to be followed cannot be used; everything goes on as it is. */
+  refused(source: SettingsSource, error: EtcdError): void {
+    this.#owner.publish({ type: 'settings-refused', source, error });
+  }
+
+  /** What is followed offers no connection any more. */
+  withdrawn(source: SettingsSource): void {
+    this.#owner.publish({ type: 'settings-withdrawn', source });
+  }
+
+  /** What is followed offers again what is in use. */
+  restored(source: SettingsSource): void {
+    this.#owner.publish({ type: 'settings-restored', source });
+  }
+
+  /** Calls once when the engine closes. */
+  onClosed(listener: () => void): void {
+    this.#onClosed = listener;
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#onClosed();
+    this.#files?.close();
+  }
+
+  async #change(given: ReconfigureOptions, source: SettingsSource): Promise<ReconfigureResult> {
+    const what = source === 'reconfigure' ? source : `reconfigure (${source})`;
+    const present = this.#present;
+    const next = await resolveChange(given, present, what);
+    refuseAborted(given.signal);
+    const endpoints = next.settings.endpoints.map(({ text }) => text);
+    if (sameSettings(present.settings, next.settings)) {
+      this.#take({ settings: present.settings, tls: next.tls }, undefined);
+      return { changed: false, endpoints: present.settings.endpoints.map(({ text }) => text), answered: [] };
+    }
+    const reports = await this.#ask(next.settings, given);
+    this.#owner.refuseClosed();
+    const { pin } = this.#owner;
+    const clusterId = oneCluster(reports, pin.known, what);
+    const answered = reports.filter(({ kind }) => kind === 'answered').map(({ endpoint }) => endpoint);
+    const isKnown = (text: string): boolean => {
+      if (answered.includes(text)) return true;
+      const endpoint = next.settings.endpoints.find((other) => other.text === text);
+      return present.settings.endpoints.some(
+        (before) =>
+          endpoint !== undefined &&
+          sameAddress(before, endpoint) &&
+          present.settings.strangers?.includes(before.text) !== true,
+      );
+    };
+    const strangers = endpoints.filter((text) => !isKnown(text));
+    this.#take({ settings: { ...next.settings, clusterId, strangers }, tls: next.tls }, answered);
+    if (clusterId !== undefined) pin.learn(clusterId);
+    const hasNewTls = !sameTls(present.settings.tls, next.settings.tls);
+    this.#owner.publish({ type: 'settings-changed', source, endpoints, credentials: hasNewTls, answered });
+    return { changed: true, endpoints, answered };
+  }
+
+  /** Asks the members with the new settings, over connections of their own, who they are. */
+  async #ask(settings: ConnectionSettings, { unreachable, signal }: ReconfigureOptions): Promise<MemberReport[]> {
+    const isToApply = unreachable === 'apply';
+    const timeoutMs = isToApply ? Math.min(settings.connectTimeoutMs, INQUIRY_MS) : settings.connectTimeoutMs;
+    const unary = new UnaryClient({ settings });
+    try {
+      return await probe(unary, { timeoutMs, signal });
+    } catch (error) {
+      if (isToApply && error instanceof EtcdError && error.code === 'connect-failed') return [];
+      throw error;
+    } finally {
+      unary.close();
+    }
+  }
+
+  /** @param answered undefined where nobody needs to be told. */
+  #take(next: ResolvedChange, answered: readonly string[] | undefined): void {
+    const isSameFiles = this.#present.tls === next.tls;
+    this.#present = next;
+    if (answered !== undefined) this.#owner.apply(next.settings, answered);
+    if (!isSameFiles) this.#watchFiles();
+  }
+
+  #watchFiles(): void {
+    this.#files?.close();
+    this.#files = undefined;
+    const files = tlsFiles(this.#present.tls);
+    if (files.length > 0 && !this.#isClosed) this.#files = new FileWatch(files, () => void this.#readFiles());
+  }
+
+  /** The files have changed. Between the writing of a certificate and of its key they do not fit: the next change follows. */
+  async #readFiles(): Promise<void> {
+    const changed = this.#last.then(async () => {
+      const { tls } = this.#present;
+      if (this.#isClosed || tls === undefined) return;
+      try {
+        // The same object: the watch goes on.
+        await this.#change({ tls, unreachable: 'apply' }, 'tls-files');
+        this.#refusedFiles = undefined;
+      } catch (thrown) {
+        const error = toEtcdError(thrown);
+        if (error.code === 'closed' || error.message === this.#refusedFiles) return;
+        this.#refusedFiles = error.message;
+        this.refused('tls-files', error);
+      }
+    });
+    this.#last = changed;
+    await changed;
+  }
+}
