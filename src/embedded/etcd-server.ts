@@ -3,12 +3,24 @@
  * wherever it is made.
  */
 import { randomBytes } from 'node:crypto';
-import type { AuthGate } from './auth/auth-gate.js';
+import { AuthStore } from './auth/auth-store.js';
+import { PermissionGate } from './auth/permission-gate.js';
+import { TokenTable } from './auth/token-table.js';
 import type { Clock } from './clock.js';
+import { Members } from './cluster/members.js';
+import { LockQueue } from './concurrency/lock-queue.js';
 import { Lessor } from './lease/lessor.js';
+import { Alarms } from './maintenance/alarms.js';
+import { RaftIndex } from './maintenance/raft-index.js';
 import { ResponseHeaders, type ServerIdentity } from './response-header.js';
+import { authService } from './services/auth-service.js';
+import { clusterService } from './services/cluster-service.js';
+import { electionService } from './services/election-service.js';
+import { healthService } from './services/health-service.js';
 import { kvService } from './services/kv-service.js';
 import { leaseService } from './services/lease-service.js';
+import { lockService } from './services/lock-service.js';
+import { maintenanceService } from './services/maintenance-service.js';
 import type { Service } from './services/service.js';
 import { watchService } from './services/watch-service.js';
 import { KvStore } from './store/kv-store.js';
@@ -30,14 +42,8 @@ export interface EtcdServerOptions {
 /** A term as a lone member has it after its first election. */
 const RAFT_TERM = 2;
 
-const OPEN_GATE: AuthGate = {
-  enabled: false,
-  user: () => undefined,
-  checkRead: () => undefined,
-  checkWrite: () => undefined,
-  checkTxn: () => undefined,
-  checkAdmin: () => undefined,
-};
+/** What etcd calls a member that was given no name, and where it says that its peers reach it. */
+const MEMBER = { name: 'default', peerUrls: ['http://localhost:2380'], clientUrls: [], isLearner: false } as const;
 
 /** A running server. */
 export class EtcdServer {
@@ -47,6 +53,11 @@ export class EtcdServer {
   readonly clock: Clock;
   readonly lessor: Lessor;
   readonly watches: WatchServer;
+  readonly tokens: TokenTable;
+  readonly auth: AuthStore;
+  readonly alarms: Alarms = new Alarms();
+  readonly #members: Members = new Members({ ...MEMBER, id: this.identity.memberId });
+  readonly #services: readonly Service[];
   readonly #listeners: GrpcListener[] = [];
 
   private constructor({ clock, progressIntervalMs }: EtcdServerOptions) {
@@ -54,6 +65,9 @@ export class EtcdServer {
     this.clock = clock;
     this.lessor = new Lessor(store, clock, randomLeaseId);
     this.watches = new WatchServer({ store, identity, clock, progressIntervalMs });
+    this.tokens = new TokenTable(clock);
+    this.auth = new AuthStore(this.tokens);
+    this.#services = this.#makeServices();
   }
 
   /** @throws EtcdError when an address cannot be had; then none is kept. */
@@ -79,8 +93,9 @@ export class EtcdServer {
 
   /** Opens one more endpoint over the same store. */
   async listen(address: ListenAddress, tls?: ServerTls): Promise<GrpcListener> {
-    const listener = await GrpcListener.open({ address, tls, services: this.#services() });
+    const listener = await GrpcListener.open({ address, tls, services: this.#services });
     this.#listeners.push(listener);
+    this.#members.setClientUrls(this.#listeners.map(({ endpoint }) => endpoint));
     return listener;
   }
 
@@ -91,13 +106,26 @@ export class EtcdServer {
     await Promise.all(this.#listeners.map((listener) => listener.close()));
   }
 
-  #services(): readonly Service[] {
-    const { store, headers, lessor, watches } = this;
-    const gate = OPEN_GATE;
+  /** One set for all endpoints. */
+  #makeServices(): readonly Service[] {
+    const { store, headers, lessor, watches, identity, auth, tokens, alarms } = this;
+    const members = this.#members;
+    const gate = new PermissionGate(auth, tokens);
+    const raft = new RaftIndex();
+    store.onChange(() => {
+      raft.advance();
+    });
+    const queue = new LockQueue({ store, gate, alarms, leases: lessor });
     return [
-      kvService({ store, headers, leases: lessor, gate }),
+      kvService({ store, headers, leases: lessor, gate, alarms }),
       watchService({ watches, gate }),
-      leaseService({ lessor, gate, headers, revision: () => store.revision }),
+      leaseService({ lessor, gate, alarms, headers, revision: () => store.revision }),
+      authService({ auth, gate, tokens, headers, raft }),
+      clusterService({ members, gate, headers, raft }),
+      maintenanceService({ store, gate, alarms, members, identity, headers, raft }),
+      lockService(queue, headers),
+      electionService(queue, headers),
+      healthService(),
     ];
   }
 }

@@ -75,7 +75,8 @@ export class Members {
     const member = this.#members.get(id);
     if (member === undefined) throw failure('memberNotFound');
     if (this.#known(peerUrls, id)) throw failure('peerURLExist');
-    this.#members.set(id, { ...member, peerUrls: [...peerUrls] });
+    // etcd 3.5 forgets with it that a member is a learner.
+    this.#members.set(id, { ...member, peerUrls: [...peerUrls], isLearner: false });
   }
 
   /** A learner here never catches up: there is no process behind it. */

@@ -13,6 +13,8 @@ import type { StoreWriter } from '../store/write-transaction.js';
 /** What puts ask of the leases. */
 export interface KnownLeases {
   has(leaseId: bigint): boolean;
+  /** The texts of the keys on it; none where there is no such lease. */
+  keysOf(leaseId: bigint): readonly string[];
 }
 
 /** @throws RpcFailure for a lease that does not exist. */

@@ -4,7 +4,6 @@
  * As in etcd 3.5, the alarm raised last decides what is refused, and all refusals end when the last alarm of either kind is
  * put down, even while one of the other kind is up.
  */
-import type { etcdserverpb as rpc } from '../../generated/etcd.js';
 import { failure } from '../rpc-failure.js';
 
 /** The numbers of etcd's `AlarmType`. */
@@ -16,6 +15,12 @@ export interface Alarm {
   readonly type: number;
 }
 
+/** A transaction, as far as alarms look at it; a decoded `TxnRequest` is one. */
+export interface TxnPuts {
+  readonly success: readonly { readonly requestPut?: unknown }[];
+  readonly failure: readonly { readonly requestPut?: unknown }[];
+}
+
 /** What services ask before they change anything. Right after the token was looked at, before permissions. */
 export interface AlarmGate {
   /** Before a put and a lease grant. @throws RpcFailure while there is no space, or the data are corrupt. */
@@ -23,7 +28,7 @@ export interface AlarmGate {
   /** Before a deletion, a compaction and a lease revocation. @throws RpcFailure while the data are corrupt. */
   checkChange(): void;
   /** Before a transaction that is not read-only. */
-  checkTxn(txn: Pick<rpc.TxnRequest, 'success' | 'failure'>): void;
+  checkTxn(txn: TxnPuts): void;
 }
 
 /** All alarms. */
@@ -67,8 +72,10 @@ export class Alarms implements AlarmGate {
   }
 
   /** Puts of transactions inside it are not counted, as in etcd. */
-  checkTxn(txn: Pick<rpc.TxnRequest, 'success' | 'failure'>): void {
-    const puts = [...txn.success, ...txn.failure].some((operation) => operation.requestPut);
+  checkTxn(txn: TxnPuts): void {
+    const puts = [...txn.success, ...txn.failure].some(
+      ({ requestPut }) => requestPut !== undefined && requestPut !== null,
+    );
     if (puts) this.checkGrowth();
     else this.checkChange();
   }

@@ -8,6 +8,9 @@ import type { KvStore } from '../store/kv-store.js';
 import { keyValueMessage } from '../store/stored-value.js';
 import { mvccpb } from '../../generated/etcd.js';
 
+/** Not 0, which a client would take for no answer. */
+const EMPTY_HASH = 1;
+
 export interface StoreHash {
   readonly hash: number;
   /** The compaction that the hash stands on; -1 before the first. */
@@ -35,7 +38,7 @@ export function hashAll(store: KvStore): number {
 }
 
 function hashUpTo(store: KvStore, revision: number): number {
-  let hash = 0;
+  let hash = EMPTY_HASH;
   store.visitVersions((version) => {
     if (version.modRevision <= revision) hash = crc32(mvccpb.KeyValue.encode(keyValueMessage(version)).finish(), hash);
   });

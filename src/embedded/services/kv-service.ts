@@ -2,6 +2,7 @@
  * etcd's KV service: the order of checks, and headers. Server thread.
  */
 import { etcdserverpb as rpc } from '../../generated/etcd.js';
+import { bigintFromLong } from '../../wire/int64.js';
 import type { AuthGate } from '../auth/auth-gate.js';
 import { numberFromLong } from '../long.js';
 import { decodedTxn } from '../kv/decoded-txn.js';
@@ -10,8 +11,10 @@ import { checkRequestSize } from '../kv/request-size.js';
 import { rangeMessage, readRange } from '../kv/range.js';
 import { applyTxn, isReadOnly } from '../kv/txn.js';
 import { applyDelete, applyPut, checkKept, checkLease, type KnownLeases } from '../kv/write.js';
+import type { AlarmGate } from '../maintenance/alarms.js';
 import type { ResponseHeaders } from '../response-header.js';
 import type { KvStore } from '../store/kv-store.js';
+import { keyOf } from '../store/stored-value.js';
 import { unary, type CallContext, type Service } from './service.js';
 
 /** What the service works on. */
@@ -20,10 +23,11 @@ export interface KvParts {
   readonly headers: ResponseHeaders;
   readonly leases: KnownLeases;
   readonly gate: AuthGate;
+  readonly alarms: AlarmGate;
 }
 
 /** The service `etcdserverpb.KV`. */
-export function kvService({ store, headers, leases, gate }: KvParts): Service {
+export function kvService({ store, headers, leases, gate, alarms }: KvParts): Service {
   const range = (request: rpc.RangeRequest, call: CallContext): rpc.RangeResponse.$Properties => {
     checkKey(request);
     gate.checkRead(gate.user(call), request.key, request.rangeEnd);
@@ -34,7 +38,10 @@ export function kvService({ store, headers, leases, gate }: KvParts): Service {
     checkPut(request);
     const user = gate.user(call);
     checkRequestSize(bytes);
+    alarms.checkGrowth();
     gate.checkWrite(user, request.key);
+    // A key can be put on a lease only by who may also write the keys that are on it.
+    for (const key of leases.keysOf(bigintFromLong(request.lease))) gate.checkWrite(user, keyOf(key));
     if (request.prevKv) gate.checkRead(user, request.key);
     checkLease(leases, request);
     checkKept(store, request);
@@ -50,6 +57,7 @@ export function kvService({ store, headers, leases, gate }: KvParts): Service {
     checkKey(request);
     const user = gate.user(call);
     checkRequestSize(bytes);
+    alarms.checkChange();
     gate.checkWrite(user, request.key, request.rangeEnd);
     if (request.prevKv) gate.checkRead(user, request.key, request.rangeEnd);
     const message = store.write((writer) => applyDelete(writer, request));
@@ -60,7 +68,10 @@ export function kvService({ store, headers, leases, gate }: KvParts): Service {
     const txnRequest = decodedTxn(request);
     checkTxn(txnRequest);
     const user = gate.user(call);
-    if (!isReadOnly(txnRequest)) checkRequestSize(bytes);
+    if (!isReadOnly(txnRequest)) {
+      checkRequestSize(bytes);
+      alarms.checkTxn(txnRequest);
+    }
     gate.checkTxn(user, txnRequest);
     const { response, revision } = applyTxn(store, leases, txnRequest);
     return { ...response, header: headers.at(revision) };
@@ -68,6 +79,7 @@ export function kvService({ store, headers, leases, gate }: KvParts): Service {
 
   const compact = (request: rpc.CompactionRequest, call: CallContext): rpc.CompactionResponse.$Properties => {
     gate.user(call);
+    alarms.checkChange();
     store.compact(numberFromLong(request.revision));
     return { header: headers.now() };
   };

@@ -8,6 +8,7 @@ import type { AuthGate } from '../auth/auth-gate.js';
 import { KeepAliveStream } from '../lease/keep-alive-stream.js';
 import type { Lessor } from '../lease/lessor.js';
 import { longFromId, longFromNumber } from '../long.js';
+import type { AlarmGate } from '../maintenance/alarms.js';
 import type { ResponseHeaders } from '../response-header.js';
 import { failure } from '../rpc-failure.js';
 import { keyOf } from '../store/stored-value.js';
@@ -17,6 +18,7 @@ import { stream, unary, type CallContext, type Service, type StreamCall } from '
 export interface LeaseServiceParts {
   readonly lessor: Lessor;
   readonly gate: AuthGate;
+  readonly alarms: AlarmGate;
   readonly headers: ResponseHeaders;
   /** The store's current one. */
   readonly revision: () => number;
@@ -29,6 +31,7 @@ export function leaseService(parts: LeaseServiceParts): Service {
     methods: {
       LeaseGrant: unary(rpc.LeaseGrantRequest, rpc.LeaseGrantResponse, (request, call) => {
         parts.gate.user(call);
+        parts.alarms.checkGrowth();
         const { id, ttlSeconds } = lessor.grant(bigintFromLong(request.ID), bigintFromLong(request.TTL));
         return { header: headers.now(), ID: longFromId(id), TTL: longFromNumber(ttlSeconds) };
       }),
@@ -50,8 +53,9 @@ export function leaseService(parts: LeaseServiceParts): Service {
   };
 }
 
-function revoke({ lessor, gate }: LeaseServiceParts, id: bigint, call: CallContext): void {
+function revoke({ lessor, gate, alarms }: LeaseServiceParts, id: bigint, call: CallContext): void {
   const user = gate.user(call);
+  alarms.checkChange();
   for (const key of lessor.keysOf(id)) gate.checkWrite(user, keyOf(key));
   lessor.revoke(id);
 }
