@@ -69,16 +69,17 @@ export class EtcdProvides implements RelationEndpoint<EtcdProvidesEvent> {
   /**
    * Publishes where etcd is, to every relation, by this unit.
    *
-   * @param endpoints a connection string or its parts, which are sorted; none retracts it.
+   * @param endpoints a connection string, or its parts, which are sorted as strings; none retracts it.
    * @param version of the server, such as `3.5.18`. Without it consumers must assume etcd 2.
    * @throws EtcdError `invalid-argument` for an endpoint that cannot be read; nothing is written.
    */
   async setConnectionString(endpoints: string | readonly string[], version = ''): Promise<Published> {
-    const parts = typeof endpoints === 'string' ? splitConnectionString(endpoints) : [...endpoints].sort();
+    const parts = splitConnectionString(typeof endpoints === 'string' ? endpoints : endpoints.join(','));
+    if (typeof endpoints !== 'string') parts.sort();
     // Consumers hand the string to other programs as it is, so what they could not read must not go out.
     if (parts.length > 0) parseEndpoints(parts);
     return this.#publish({
-      [ETCD_KEYS.connectionString]: parts.map((part) => part.trim()).join(','),
+      [ETCD_KEYS.connectionString]: parts.join(','),
       [ETCD_KEYS.version]: parts.length === 0 ? '' : version.trim(),
     });
   }
