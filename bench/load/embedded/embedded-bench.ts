@@ -13,6 +13,8 @@ export interface ServerRow {
   readonly deliveriesPerSecond: number;
   readonly firstAnswerMs: number;
   readonly bytesPerKey: number;
+  /** CPU of the server's process: what a machine without rest still tells. */
+  readonly cpuUsPerPut: number;
 }
 
 export interface EmbeddedResult {
@@ -26,6 +28,7 @@ const METRICS: readonly (readonly [keyof ServerRow, string])[] = [
   ['deliveriesPerSecond', 'deliveries/s'],
   ['firstAnswerMs', 'first answer ms'],
   ['bytesPerKey', 'bytes/key'],
+  ['cpuUsPerPut', 'CPU µs/put'],
 ];
 
 /** Runs it all; `progress` hears of each run. */
@@ -58,13 +61,18 @@ export function embeddedReport({ medians, verdicts: judged }: EmbeddedResult): s
 
 async function runServer(name: ServerName, quick: boolean): Promise<ServerRow> {
   const keys = quick ? 20_000 : 100_000;
-  const { putsPerSecond, bytesPerKey, firstAnswerMs } = await withServer(name, async (server) => {
+  const figures = await withServer(name, async (server) => {
     // Short first load: code is compiled and pools are filled before anything is counted.
     await puts(server, { keys: 1_000, writes: quick ? 2_000 : 10_000, prefix: 'warm/' });
-    const before = await server.rssBytes();
+    const before = await server.usage();
     const rate = await puts(server, { keys, writes: keys, prefix: 'key/' });
-    const after = await server.rssBytes();
-    return { putsPerSecond: rate, bytesPerKey: (after - before) / keys, firstAnswerMs: server.firstAnswerMs };
+    const after = await server.usage();
+    return {
+      putsPerSecond: rate,
+      bytesPerKey: (after.rssBytes - before.rssBytes) / keys,
+      cpuUsPerPut: ((after.cpuMs - before.cpuMs) * 1_000) / keys,
+      firstAnswerMs: server.firstAnswerMs,
+    };
   });
   const deliveriesPerSecond = await withServer(name, async (server) => {
     const bench = watchBench(quick);
@@ -75,7 +83,7 @@ async function runServer(name: ServerName, quick: boolean): Promise<ServerRow> {
     );
     return row.eventsPerSecond ?? Number.NaN;
   });
-  return { putsPerSecond, deliveriesPerSecond, firstAnswerMs, bytesPerKey };
+  return { ...figures, deliveriesPerSecond };
 }
 
 async function withServer<T>(name: ServerName, run: (server: RunningServer) => Promise<T>): Promise<T> {
@@ -125,6 +133,7 @@ function medianRow(rows: readonly ServerRow[]): ServerRow {
     deliveriesPerSecond: of('deliveriesPerSecond'),
     firstAnswerMs: of('firstAnswerMs'),
     bytesPerKey: of('bytesPerKey'),
+    cpuUsPerPut: of('cpuUsPerPut'),
   };
 }
 

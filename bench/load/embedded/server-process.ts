@@ -20,8 +20,10 @@ async function start(): Promise<void> {
 
 // The parent is server-run.ts, which sends nothing else.
 process.on('message', ({ kind }: ToServer) => {
-  if (kind === 'memory') send({ kind: 'memory', rssBytes: process.memoryUsage.rss() });
-  else
+  if (kind === 'usage') {
+    const { user, system } = process.cpuUsage();
+    send({ kind: 'usage', usage: { rssBytes: process.memoryUsage.rss(), cpuMs: (user + system) / 1_000 } });
+  } else
     start().catch((error: unknown) => {
       send({ kind: 'failed', message: String(error) });
     });

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { EtcdProcess } from '../../../test/support/etcd.js';
 import { Child } from '../child.js';
 import { currentRevision, RawClient } from '../protocol.js';
-import type { FromServer, ToServer } from './messages.js';
+import type { FromServer, ToServer, Usage } from './messages.js';
 
 export const SERVERS = ['etcd', 'embedded'] as const;
 export type ServerName = (typeof SERVERS)[number];
@@ -11,7 +11,7 @@ export type ServerName = (typeof SERVERS)[number];
 export interface RunningServer {
   readonly endpoint: string;
   readonly firstAnswerMs: number;
-  rssBytes(): Promise<number>;
+  usage(): Promise<Usage>;
   close(): Promise<void>;
 }
 
@@ -32,7 +32,7 @@ async function startEtcd(): Promise<RunningServer> {
   return {
     endpoint: etcd.endpoint,
     firstAnswerMs,
-    rssBytes: async () => rssOf(etcd.pid),
+    usage: async () => usageOf(etcd.pid),
     close: () => etcd.close(),
   };
 }
@@ -44,20 +44,27 @@ async function startEmbedded(): Promise<RunningServer> {
   return {
     endpoint,
     firstAnswerMs,
-    rssBytes: async () => {
-      child.send({ kind: 'memory' });
-      return (await child.next('memory', START_TIMEOUT_MS)).rssBytes;
+    usage: async () => {
+      child.send({ kind: 'usage' });
+      return (await child.next('usage', START_TIMEOUT_MS)).usage;
     },
     close: () => child.kill(),
   };
 }
 
+/** Clock ticks of Linux's /proc. */
+const TICK_MS = 10;
+
 /** Linux only; elsewhere NaN, which the table shows as n/a. */
-function rssOf(pid: number | undefined): number {
+function usageOf(pid: number | undefined): Usage {
   try {
     const line = /^VmRSS:\s+(\d+) kB$/mu.exec(readFileSync(`/proc/${String(pid)}/status`, 'utf8'));
-    return Number(line?.[1]) * 1_024;
+    // Fields 14 and 15, counted from behind the name, which may have spaces.
+    const fields = readFileSync(`/proc/${String(pid)}/stat`, 'utf8')
+      .replace(/^.*\) /u, '')
+      .split(' ');
+    return { rssBytes: Number(line?.[1]) * 1_024, cpuMs: (Number(fields[11]) + Number(fields[12])) * TICK_MS };
   } catch {
-    return Number.NaN;
+    return { rssBytes: Number.NaN, cpuMs: Number.NaN };
   }
 }
