@@ -54,6 +54,9 @@ export interface StreamCall<Request, Response> {
   writeEncoded(bytes: Uint8Array): boolean;
   /** What was written has left; called after each write that gave false. */
   onDrain(run: () => void): void;
+  /** No more requests, but for those that have arrived: a client that sends without reading has to wait. */
+  pauseRequests(): void;
+  resumeRequests(): void;
   /** Ends the call: with status OK, or refused. What was written before still leaves first. */
   end(failure?: RpcFailure): void;
   /** Resets the call, with what is still to leave: the client gets no status. */
@@ -133,6 +136,12 @@ export function stream<Request, Response>(
         writeEncoded: (bytes) => call.writeEncoded(bytes),
         onDrain: (run) => {
           call.onDrain(run);
+        },
+        pauseRequests: () => {
+          call.pauseRequests();
+        },
+        resumeRequests: () => {
+          call.resumeRequests();
         },
         end: (refusal) => {
           call.end(refusal);

@@ -29,6 +29,12 @@ export function watchService({ watches, gate }: WatchServiceParts): Service {
       Watch: stream(rpc.WatchRequest, rpc.WatchResponse, (call) => {
         const watching = watches.open({
           write: (message) => call.writeEncoded(message),
+          pause: () => {
+            call.pauseRequests();
+          },
+          resume: () => {
+            call.resumeRequests();
+          },
         });
         call.onRequest((request) => {
           serve(request, watching, gate, call.context);

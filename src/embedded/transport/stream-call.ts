@@ -82,6 +82,14 @@ export class HttpStreamCall implements StreamCall<Uint8Array, Uint8Array> {
     this.#drainRun = run;
   }
 
+  pauseRequests(): void {
+    this.#stream.pause();
+  }
+
+  resumeRequests(): void {
+    this.#stream.resume();
+  }
+
   write(message: Uint8Array): boolean {
     return this.writeEncoded(message);
   }

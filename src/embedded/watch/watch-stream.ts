@@ -9,6 +9,8 @@ import { Watcher, type WatchOutlet, type WatchSpec } from './watcher.js';
 
 /** What may wait unsent before the watchers of a stream fall back to the history. */
 const BACKLOG_LIMIT_BYTES = 1024 * 1024;
+/** Answers to requests are never left out: beyond so much unsent the requests have to wait. */
+const PAUSE_BYTES = 8 * BACKLOG_LIMIT_BYTES;
 /** etcd spreads progress over a tenth of the interval. */
 const PROGRESS_JITTER = 0.1;
 
@@ -16,6 +18,9 @@ const PROGRESS_JITTER = 0.1;
 export interface WatchSink {
   /** False: the client takes less than it is sent; `drained()` is called when all has left. The message is taken all the same. */
   write(message: Uint8Array): boolean;
+  /** No more requests until `resume()`. */
+  pause(): void;
+  resume(): void;
 }
 
 export interface WatchStreamParts {
@@ -56,12 +61,15 @@ export class WatchStream implements WatchOutlet {
 
   write(message: Uint8Array): void {
     this.#flowing = this.#sink.write(message) && this.#flowing;
-    if (!this.#flowing) this.#backlogBytes += message.length;
+    if (this.#flowing) return;
+    if (this.#backlogBytes < PAUSE_BYTES && this.#backlogBytes + message.length >= PAUSE_BYTES) this.#sink.pause();
+    this.#backlogBytes += message.length;
   }
 
   /** What was written has left. */
   drained(): void {
     this.#flowing = true;
+    if (this.#backlogBytes >= PAUSE_BYTES) this.#sink.resume();
     this.#backlogBytes = 0;
     this.#parts.hub.resume(this);
   }

@@ -85,4 +85,16 @@ describe('a reader that is slow', () => {
     rig.put('k');
     expect(stream.lines()).toEqual(['0 @301 canceled']);
   });
+
+  it('that asks without reading the answers has to wait with its requests until it reads', () => {
+    const rig = new WatchRig();
+    const stream = rig.stream();
+    stream.reading = false;
+    let asked = 0;
+    for (; !stream.paused && asked < 1_000_000; asked += 1) stream.create({ key: 'b', end: 'a' });
+    expect(stream.unreadBytes).toBeLessThan(9 * 1024 * 1024);
+    stream.read();
+    expect(stream.paused).toBe(false);
+    expect(stream.taken()).toHaveLength(asked);
+  });
 });

@@ -77,6 +77,8 @@ export class RigStream {
   /** What the client has not read, while it does not read. */
   unreadBytes = 0;
   reading = true;
+  /** Its requests are not read. */
+  paused = false;
 
   constructor(rig: WatchRig) {
     this.#rig = rig;
@@ -86,6 +88,12 @@ export class RigStream {
         this.#answers.push(decodeWatchResponse(message));
         if (!this.reading) this.unreadBytes += message.length;
         return this.reading;
+      },
+      pause: () => {
+        this.paused = true;
+      },
+      resume: () => {
+        this.paused = false;
       },
     });
   }
