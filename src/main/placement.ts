@@ -1,4 +1,4 @@
-/** Which shard gets the next watch. Pure. */
+/** Which shard gets the next watch, and which a lease. Pure. */
 
 /** A shard as placement sees it. */
 export interface ShardLoad {
@@ -15,4 +15,12 @@ export function leastLoadedShard(loads: Iterable<ShardLoad>): number | undefined
     if (load.isAlive && (best === undefined || load.watchers < best.watchers)) best = load;
   }
   return best?.shard;
+}
+
+/**
+ * The shard of a lease follows from its id, so that the same id always meets itself. From the halves of the id, in either
+ * order: with very many leases the bigints would be most of the main thread's garbage.
+ */
+export function shardOfLease(oneHalf: number, otherHalf: number, shards: number): number {
+  return ((oneHalf ^ otherHalf) >>> 0) % shards;
 }

@@ -6,6 +6,11 @@
  * Every cell has one writer at a time and is aligned, so a read is never torn on the 64-bit platforms that Node runs on.
  * The status goes through Atomics, since the other cells of a row are published by it.
  */
+import { endianness } from 'node:os';
+
+/** Cells of a slot's id in `LeaseState.leaseIdHalves`: `2 * slot + LOW_HALF`, `2 * slot + HIGH_HALF`. */
+export const LOW_HALF: 0 | 1 = endianness() === 'LE' ? 0 : 1;
+export const HIGH_HALF: 0 | 1 = endianness() === 'LE' ? 1 : 0;
 
 /** Rows of a shard. Memory is reserved, not used: the system hands out pages as rows are written. */
 export const LEASE_CAPACITY: number = 1 << 20;

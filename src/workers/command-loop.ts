@@ -41,6 +41,9 @@ export class CommandLoop {
       metadata: () => ({}),
       now: () => performance.now(),
       random: Math.random,
+      guarded: (callback) => () => {
+        this.#guard(callback);
+      },
       report: (report) => {
         this.#post(report, []);
       },
@@ -75,7 +78,10 @@ export class CommandLoop {
       firstEndpoint: init.firstEndpoint,
       credentials: { metadata: this.#context.metadata, renew: () => Promise.resolve() },
       clock: systemClock,
-      timers: systemTimers,
+      timers: {
+        ...systemTimers,
+        set: (callback, delayMs) => systemTimers.set(this.#context.guarded(callback), delayMs),
+      },
       random: Math.random,
       isForeign: (endpoint, clusterId) => guard.identify(endpoint, clusterId, this.#context.settings) === 'foreign',
       state: init.leaseState,
@@ -95,17 +101,23 @@ export class CommandLoop {
       };
     });
     this.#port.on('message', (posted: PostedCommand) => {
-      try {
+      this.#guard(() => {
         dispatch(this.#handlers, unpackCommand(posted));
-      } catch (error) {
-        // Inline, an exception here would be the application's: the shard ends instead and is started again.
-        this.#takeDown();
-        this.#finish(error);
-      }
+      });
     });
     this.#post({ kind: 'ready' }, []);
     if (this.#init.warmMs > 0) this.#watches.lanes.live.keepOpen(this.#init.warmMs);
     return ended;
+  }
+
+  /** Inline, an exception would be the application's: the shard ends instead and is started again. */
+  #guard(action: () => void): void {
+    try {
+      action();
+    } catch (error) {
+      this.#takeDown();
+      this.#finish(error);
+    }
   }
 
   #makeHandlers(): Handlers<ShardCommand> {

@@ -14,6 +14,11 @@ export interface ShardContext {
   readonly now: () => number;
   /** From 0 up to 1, for jitter. */
   readonly random: () => number;
+  /**
+   * For callbacks of timers: an exception in one ends the shard, which is then started again. Inline it would be the
+   * application's otherwise.
+   */
+  readonly guarded: (callback: () => void) => () => void;
   readonly report: (report: ShardReport) => void;
   readonly status: (status: ShardStatus) => void;
 }

@@ -83,6 +83,7 @@ export class WatchEngineRig {
       metadata: () => ({}),
       now: () => this.now,
       random: () => server.rng.fraction(),
+      guarded: (callback) => callback,
       report: (report) => this.#receive(report),
       status: (status) => this.statuses.push(status),
     };

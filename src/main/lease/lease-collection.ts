@@ -1,4 +1,5 @@
 /** Many leases granted by one call. Main thread; holds columns, not objects. */
+import { EtcdError } from '../../wire/errors.js';
 import type { Lease } from './lease.js';
 import type { RevokeOptions } from './lease-options.js';
 import type { LeaseEndListener, LeaseRows } from './lease-rows.js';
@@ -18,22 +19,19 @@ export class LeaseCollection implements Iterable<Lease> {
     this.size = rows.count;
   }
 
-  /** The lease at a position from 0; the same object each time. */
+  /** The lease at a position from 0; the same object each time. @throws EtcdError `invalid-argument` for any other position. */
   at(index: number): Lease {
-    if (!Number.isInteger(index) || index < 0 || index >= this.size) {
-      throw new RangeError(`index must be an integer from 0 to ${String(this.size - 1)}, not ${String(index)}`);
-    }
-    return this.#rows.handle(index);
+    return this.#rows.handle(this.#checked(index));
   }
 
-  /** The id at a position, without making a lease object. */
+  /** The id at a position, without making a lease object. @throws as {@link at}. */
   leaseIdAt(index: number): bigint {
-    return this.#rows.leaseId(index);
+    return this.#rows.leaseId(this.#checked(index));
   }
 
-  /** Whether the lease at a position is held, without making a lease object. */
+  /** Whether the lease at a position is held, without making a lease object. @throws as {@link at}. */
   isAliveAt(index: number): boolean {
-    return this.#rows.isAlive(index);
+    return this.#rows.isAlive(this.#checked(index));
   }
 
   /** How many are held at this moment. */
@@ -75,6 +73,12 @@ export class LeaseCollection implements Iterable<Lease> {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.revoke();
+  }
+
+  #checked(index: number): number {
+    if (Number.isInteger(index) && index >= 0 && index < this.size) return index;
+    const message = `index must be an integer from 0 to ${String(this.size - 1)}, not ${String(index)}`;
+    throw new EtcdError(message, { code: 'invalid-argument', outcome: 'not-sent' });
   }
 
   #all(): number[] {

@@ -27,9 +27,8 @@ export class LeaseRoom implements RowsRoom {
     );
   }
 
-  /** A lease's shard follows from its id, so that the same id always meets itself. */
-  shardOf(leaseId: bigint): number {
-    return Number(BigInt.asUintN(32, leaseId ^ (leaseId >> 32n)) % BigInt(this.shards.length));
+  get shardCount(): number {
+    return this.shards.length;
   }
 
   slots(shard: number): LeaseSlots<LeaseRows> {
@@ -38,16 +37,16 @@ export class LeaseRoom implements RowsRoom {
     return slots;
   }
 
-  state(leaseId: bigint): LeaseState {
-    return this.slots(this.shardOf(leaseId)).state;
+  state(shard: number): LeaseState {
+    return this.slots(shard).state;
   }
 
-  nowMs(leaseId: bigint): number {
-    return this.clock.nowMs(this.state(leaseId));
+  nowMs(shard: number): number {
+    return this.clock.nowMs(this.state(shard));
   }
 
-  isAlive(leaseId: bigint, slot: number): boolean {
-    const state = this.state(leaseId);
+  isAlive(shard: number, slot: number): boolean {
+    const state = this.state(shard);
     if (state.status(slot) !== LeaseStatus.Live || this.clock.hasHung()) return false;
     return this.clock.nowMs(state) < (state.deadlineMs[slot] ?? 0);
   }
@@ -55,7 +54,7 @@ export class LeaseRoom implements RowsRoom {
   /** @throws EtcdError `shard-failed` where a row's shard is gone for good. */
   refuseFailed(rows: LeaseRows): void {
     for (let row = 0; row < rows.count; row += 1) {
-      const failure = this.#link.failure(this.shardOf(rows.leaseId(row)));
+      const failure = this.#link.failure(rows.shard(row));
       if (failure !== undefined) throw failure;
       if (this.shards.length === 1) return;
     }
@@ -63,23 +62,24 @@ export class LeaseRoom implements RowsRoom {
 
   /** Gives each row a slot, pending. Undone as a whole where one does not fit. */
   place(rows: LeaseRows, intervalMs: number): void {
-    const taken: [slots: LeaseSlots<LeaseRows>, slot: number][] = [];
+    let row = 0;
     try {
-      for (let row = 0; row < rows.count; row += 1) {
-        const leaseId = rows.leaseId(row);
-        const slots = this.slots(this.shardOf(leaseId));
+      for (; row < rows.count; row += 1) {
+        const slots = this.slots(rows.shard(row));
         const slot = slots.take(rows, row);
-        taken.push([slots, slot]);
-        slots.state.leaseId[slot] = leaseId;
+        rows.place(row, slot);
+        rows.copyId(row, slots.state);
         slots.state.deadlineMs[slot] = 0;
         slots.state.ttlSeconds[slot] = rows.ttlSeconds;
         slots.state.intervalMs[slot] = intervalMs;
         slots.state.observed[slot] = 0;
         slots.state.setStatus(slot, LeaseStatus.Pending);
-        rows.place(row, slot);
       }
     } catch (error) {
-      for (const [slots, slot] of taken) slots.give(slot);
+      while (row > 0) {
+        row -= 1;
+        this.slots(rows.shard(row)).give(rows.slot(row));
+      }
       throw error;
     }
   }
@@ -97,13 +97,24 @@ export class LeaseRoom implements RowsRoom {
     });
   }
 
-  /** The slots of these rows, shard by shard. */
-  each(rows: LeaseRows, which: readonly number[], visit: (shard: number, slots: Uint32Array) => void): void {
-    const byShard = this.shards.map((): number[] => []);
-    for (const row of which) byShard[this.shardOf(rows.leaseId(row))]?.push(rows.slot(row));
-    byShard.forEach((slots, shard) => {
-      if (slots.length > 0) visit(shard, Uint32Array.from(slots));
-    });
+  /** The slots of these rows (of all where none are named), shard by shard. */
+  each(
+    rows: LeaseRows,
+    which: readonly number[] | undefined,
+    visit: (shard: number, slots: Uint32Array) => void,
+  ): void {
+    const count = which?.length ?? rows.count;
+    const found = new Uint32Array(count);
+    for (let shard = 0; shard < this.shards.length; shard += 1) {
+      let end = 0;
+      for (let i = 0; i < count; i += 1) {
+        const row = which === undefined ? i : (which[i] ?? 0);
+        if (rows.shard(row) !== shard) continue;
+        found[end] = rows.slot(row);
+        end += 1;
+      }
+      if (end > 0) visit(shard, found.slice(0, end));
+    }
   }
 
   send(shard: number, command: LeaseCommand): void {

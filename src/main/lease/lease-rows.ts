@@ -5,6 +5,7 @@
 import { type EtcdError, LeaseError, errorFromPlain, type PlainError } from '../../wire/errors.js';
 import type { LeaseEndReason } from '../../wire/lease-contract.js';
 import { LeaseStatus, type LeaseState } from '../../wire/lease-state.js';
+import { shardOfLease } from '../placement.js';
 import type { RevokeOptions } from './lease-options.js';
 import { Lease, type LeaseBacking } from './lease.js';
 import { leaseEndedError, type LeaseEnd, type LeaseEndCause } from './lease-end.js';
@@ -18,9 +19,10 @@ export type RowsCommand = 'forget' | 'reschedule';
 
 /** Where the rows live. */
 export interface RowsRoom {
-  state(leaseId: bigint): LeaseState;
-  nowMs(leaseId: bigint): number;
-  isAlive(leaseId: bigint, slot: number): boolean;
+  readonly shardCount: number;
+  state(shard: number): LeaseState;
+  nowMs(shard: number): number;
+  isAlive(shard: number, slot: number): boolean;
   command(kind: RowsCommand, rows: LeaseRows, which: readonly number[]): void;
   revoke(rows: LeaseRows, which: readonly number[], timeoutMs: number | undefined): void;
 }
@@ -36,6 +38,8 @@ export class LeaseRows implements LeaseBacking {
   readonly timeoutMs: number;
   readonly #room: RowsRoom;
   readonly #ids: BigInt64Array;
+  /** The same ids as halves, for what must make no bigint of each. */
+  readonly #halves: Int32Array;
   readonly #slots: Uint32Array;
   readonly #phase: Uint8Array;
   readonly #cause: Uint8Array;
@@ -53,6 +57,7 @@ export class LeaseRows implements LeaseBacking {
   constructor(room: RowsRoom, ids: BigInt64Array, ttlSeconds: number, drawn: boolean, timeoutMs: number) {
     this.#room = room;
     this.#ids = ids;
+    this.#halves = new Int32Array(ids.buffer, ids.byteOffset, 2 * ids.length);
     this.count = ids.length;
     this.ttlSeconds = ttlSeconds;
     this.drawn = drawn;
@@ -65,6 +70,17 @@ export class LeaseRows implements LeaseBacking {
 
   leaseId(row: number): bigint {
     return this.#ids[row] ?? 0n;
+  }
+
+  shard(row: number): number {
+    return shardOfLease(this.#halves[2 * row] ?? 0, this.#halves[2 * row + 1] ?? 0, this.#room.shardCount);
+  }
+
+  /** Writes the id of a row into the state of its shard. */
+  copyId(row: number, { leaseIdHalves }: LeaseState): void {
+    const slot = this.slot(row);
+    leaseIdHalves[2 * slot] = this.#halves[2 * row] ?? 0;
+    leaseIdHalves[2 * slot + 1] = this.#halves[2 * row + 1] ?? 0;
   }
 
   slot(row: number): number {
@@ -117,23 +133,23 @@ export class LeaseRows implements LeaseBacking {
   }
 
   isAlive(row: number): boolean {
-    return this.#phase[row] === Phase.Live && this.#room.isAlive(this.leaseId(row), this.slot(row));
+    return this.#phase[row] === Phase.Live && this.#room.isAlive(this.shard(row), this.slot(row));
   }
 
   deadlineMs(row: number): number {
     if (this.#isOver(row)) return this.#lastDeadlineMs?.[row] ?? 0;
-    return this.#room.state(this.leaseId(row)).deadlineMs[this.slot(row)] ?? 0;
+    return this.#room.state(this.shard(row)).deadlineMs[this.slot(row)] ?? 0;
   }
 
   /** Time to the deadline, 0 after the end. */
   remainingMs(row: number): number {
     if (this.#isOver(row)) return 0;
-    return Math.max(0, this.deadlineMs(row) - this.#room.nowMs(this.leaseId(row)));
+    return Math.max(0, this.deadlineMs(row) - this.#room.nowMs(this.shard(row)));
   }
 
   answeredTtlSeconds(row: number): number {
     if (this.#isOver(row)) return this.ttlSeconds;
-    return this.#room.state(this.leaseId(row)).ttlSeconds[this.slot(row)] ?? this.ttlSeconds;
+    return this.#room.state(this.shard(row)).ttlSeconds[this.slot(row)] ?? this.ttlSeconds;
   }
 
   end(row: number): LeaseEnd | undefined {
@@ -149,12 +165,12 @@ export class LeaseRows implements LeaseBacking {
 
   setIntervalMs(row: number, intervalMs: number): void {
     if (this.#phase[row] !== Phase.Live) return;
-    this.#room.state(this.leaseId(row)).intervalMs[this.slot(row)] = intervalMs;
+    this.#room.state(this.shard(row)).intervalMs[this.slot(row)] = intervalMs;
     this.#room.command('reschedule', this, [row]);
   }
 
   observe(row: number, on: boolean): void {
-    if (!this.#isOver(row)) this.#room.state(this.leaseId(row)).observed[this.slot(row)] = on ? 1 : 0;
+    if (!this.#isOver(row)) this.#room.state(this.shard(row)).observed[this.slot(row)] = on ? 1 : 0;
   }
 
   /**

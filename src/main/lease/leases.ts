@@ -4,8 +4,12 @@
  */
 import { randomFillSync } from 'node:crypto';
 import { EtcdError, LeaseError } from '../../wire/errors.js';
+import { longFromBigint } from '../../wire/int64.js';
 import { toBytes, toKey } from '../../wire/key-range.js';
 import type { LeaseCommand, LeaseReport } from '../../wire/lease-contract.js';
+import { HIGH_HALF, LOW_HALF } from '../../wire/lease-state.js';
+import { linkAbort, refuseAborted } from '../abort-link.js';
+import { shardOfLease } from '../placement.js';
 import type { CallOptions } from '../unary/call-scope.js';
 import { LeaseCollection } from './lease-collection.js';
 import type { Lease } from './lease.js';
@@ -129,20 +133,19 @@ export class Leases {
     options: SessionOptions & { readonly signal?: AbortSignal | undefined },
   ): Promise<Registration> {
     const { signal } = options;
-    if (signal?.aborted === true) throw abortedError(signal);
+    refuseAborted(signal);
     const registration = new Registration(this.session(options), this.#put, toKey(key), toBytes(value, 'value'));
-    const onAbort = (): void => {
+    const unlink = linkAbort(signal, () => {
       registration.close().catch(() => undefined);
-    };
-    signal?.addEventListener('abort', onAbort, { once: true });
+    });
     try {
       await registration.ready;
       return registration;
     } catch (error) {
-      if (signal !== undefined && hasAborted(signal)) throw abortedError(signal);
+      if (signal?.aborted === true) throw abortedError(signal);
       throw error;
     } finally {
-      signal?.removeEventListener('abort', onAbort);
+      unlink();
     }
   }
 
@@ -243,14 +246,13 @@ export class Leases {
     { signal, onProgress }: Pick<GrantManyOptions, 'signal' | 'onProgress'>,
   ): Promise<LeaseRows> {
     if (this.#isClosed) throw closedError();
-    if (signal?.aborted === true) throw abortedError(signal);
+    refuseAborted(signal);
     // What was held before this thread hung must not be mistaken for what is granted now.
     this.#room.clock.hasHung();
     this.#room.refuseFailed(rows);
     this.#room.place(rows, intervalMs);
     const { ttlSeconds, drawn, timeoutMs } = rows;
-    const all = Array.from({ length: rows.count }, (_, row) => row);
-    this.#room.each(rows, all, (shard, slots) => {
+    this.#room.each(rows, undefined, (shard, slots) => {
       if (ttlSeconds === 0) this.#room.send(shard, { kind: 'keep-alive', slots, timeoutMs });
       else this.#room.send(shard, { kind: 'grant', slots, drawn, timeoutMs, resumed: false });
     });
@@ -267,7 +269,8 @@ export class Leases {
 
   /** The lease of this id that is held here. */
   #held(leaseId: bigint): Lease | undefined {
-    const slots = this.#room.slots(this.#room.shardOf(leaseId));
+    const { low, high } = longFromBigint(leaseId);
+    const slots = this.#room.slots(shardOfLease(low, high, this.#room.shardCount));
     const slot = slots.find(leaseId);
     return slot === undefined ? undefined : slots.owner(slot)?.handle(slots.row(slot));
   }
@@ -288,8 +291,12 @@ export class Leases {
 /** Random ids from 1 to 2^63-1. */
 function drawIds(count: number): BigInt64Array {
   const ids = new BigInt64Array(count);
-  randomFillSync(ids);
-  for (let i = 0; i < count; i += 1) ids[i] = BigInt.asUintN(63, ids[i] ?? 0n) || 1n;
+  const halves = new Int32Array(randomFillSync(ids).buffer);
+  for (let i = 0; i < 2 * count; i += 2) {
+    const high = (halves[i + HIGH_HALF] ?? 0) & 0x7fff_ffff;
+    halves[i + HIGH_HALF] = high;
+    if (high === 0 && halves[i + LOW_HALF] === 0) halves[i + LOW_HALF] = 1;
+  }
   return ids;
 }
 
@@ -297,25 +304,18 @@ function closedError(): EtcdError {
   return new EtcdError('the engine is closed', { code: 'closed', outcome: 'not-sent' });
 }
 
+/** Of a call that was under way. */
 function abortedError(signal: AbortSignal): EtcdError {
   return new EtcdError('the call was aborted', { code: 'aborted', outcome: 'unknown', cause: signal.reason });
-}
-
-/** Asked anew: it may have fired since the last look. */
-function hasAborted(signal: AbortSignal): boolean {
-  return signal.aborted;
 }
 
 /** The promise, or a rejection as soon as the signal fires. */
 async function untilAborted(promise: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
   if (signal === undefined) return promise;
   return new Promise((resolve, reject) => {
-    const onAbort = (): void => {
+    const unlink = linkAbort(signal, () => {
       reject(abortedError(signal));
-    };
-    signal.addEventListener('abort', onAbort, { once: true });
-    promise.then(resolve, reject).finally(() => {
-      signal.removeEventListener('abort', onAbort);
     });
+    promise.then(resolve, reject).finally(unlink);
   });
 }

@@ -7,9 +7,9 @@ import { backoffDelayMs } from '../../wire/backoff.js';
 import type { ConnectionSettings } from '../../wire/connection-settings.js';
 import { EtcdError, otherCluster, toEtcdError } from '../../wire/errors.js';
 import type { Credentials } from '../credentials.js';
+import { decodeStatus, memberStatus, type MemberStatus } from '../member/member-status.js';
 import type { GrpcConnection, OpenConnection } from '../transport/grpc-connection.js';
 import type { LeaseTimers, TimerHandle } from './engine-parts.js';
-import { decodeStatus, STATUS_PATH, type MemberStatus } from './lease-messages.js';
 
 /** A connection that answered, with what the member says of itself. */
 export interface Lane {
@@ -52,7 +52,7 @@ const MAX_PARALLEL = 4;
 const BACKOFF = { initialMs: 50, maxMs: 1_000 } as const;
 
 /** For members that refuse Status (a proxy, missing rights): usable, nothing known. */
-const UNKNOWN_STATUS: MemberStatus = { clusterId: 0n, memberId: 0n, leaderId: 0n, version: '' };
+const UNKNOWN_STATUS: MemberStatus = decodeStatus(new Uint8Array(0));
 
 export class ConnectionSeek {
   readonly #init: SeekInit;
@@ -121,17 +121,16 @@ export class ConnectionSeek {
     await connection.ready();
     const { credentials, isForeign, refuse } = this.#init;
     await credentials.renew(connection);
-    const status = await connection
-      .unary(STATUS_PATH, new Uint8Array(0), { timeoutMs: STATUS_TIMEOUT_MS, metadata: credentials.metadata() })
-      .then(decodeStatus)
-      .catch((thrown: unknown) => {
+    const status = await memberStatus(connection, STATUS_TIMEOUT_MS, credentials.metadata()).catch(
+      (thrown: unknown): MemberStatus => {
         const error = toEtcdError(thrown);
         if (error.outcome === 'refused' && !error.retryable) return UNKNOWN_STATUS;
         throw error;
-      });
+      },
+    );
     const endpoint = connection.endpoint.text;
-    if (isForeign?.(endpoint, status.clusterId) === true) throw otherCluster(endpoint);
-    const reason = refuse(status);
+    if (isForeign?.(endpoint, status.header.clusterId) === true) throw otherCluster(endpoint);
+    const reason = status.isLearner ? 'the member is a learner, which keeps no leases' : refuse(status);
     if (reason !== undefined) throw new EtcdError(reason, { code: 'no-leader', endpoint });
     return status;
   }

@@ -47,9 +47,14 @@ export class LeaseCalls {
     this.#queue.push(slot);
   }
 
+  /** Whether calls wait for others to be answered. */
+  get hasQueue(): boolean {
+    return this.#next < this.#queue.length;
+  }
+
   /** Whether calls wait, are on their way, or wait to be tried again. */
   isBusy(nowMs: number): boolean {
-    return this.#running > 0 || this.#next < this.#queue.length || nowMs < this.#busyUntilMs;
+    return this.#running > 0 || this.hasQueue || nowMs < this.#busyUntilMs;
   }
 
   /** Starts as many calls as the window allows. */

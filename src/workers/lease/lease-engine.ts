@@ -33,6 +33,8 @@ const GIVEN_UP = { code: 'aborted', outcome: 'not-sent' } as const;
 
 /** While calls wait or are tried again, the wheel is looked at this often. */
 const CALL_TICK_MS = 50;
+/** While many grants or revocations wait for their turn, main is told of those done this often: messages cost it most. */
+const BULK_REPORT_MS = 10;
 /** The shortest interval is worked out anew this often, since leases go. */
 const SURVEY_MS = 10_000;
 
@@ -59,7 +61,9 @@ export class LeaseEngine {
     this.#init = init;
     this.#state = new LeaseState(init.state);
     this.#schedule = new LeaseSchedule(nowMs);
-    this.#reports = new LeaseReports(init.report, (flush) => init.timers.set(flush, 0));
+    this.#reports = new LeaseReports(init.report, (flush) => {
+      init.timers.set(flush, this.#calls.hasQueue ? BULK_REPORT_MS : 0);
+    });
     this.#table = new LeaseTable(this.#state, this.#schedule, this.#reports);
     this.#halts = new HaltWatch(this.#state, init.clock);
     const lanes = (): LeaseLanes => this.#lanes;

@@ -6,10 +6,10 @@ import type { ConnectionSettings } from '../../wire/connection-settings.js';
 import type { ShardStatus } from '../../wire/contract.js';
 import { type EtcdError, errorToPlain } from '../../wire/errors.js';
 import { keepsConnection, sameAddress } from '../../wire/settings-change.js';
+import { memberStatus, type MemberStatus } from '../member/member-status.js';
 import type { GrpcConnection } from '../transport/grpc-connection.js';
 import { ConnectionSeek, type Lane } from './connection-seek.js';
 import type { LeaseEngineInit, TimerHandle } from './engine-parts.js';
-import { decodeStatus, STATUS_PATH, type MemberStatus } from './lease-messages.js';
 
 export type { Lane } from './connection-seek.js';
 
@@ -127,7 +127,7 @@ export class LeaseLanes {
     const order = Array.from({ length: count }, (_, i) => (this.#nextEndpoint + i) % count);
     // A member without a leader cannot renew. A single one is taken as it is: there is nothing better.
     const refuse = (status: MemberStatus): string | undefined =>
-      count > 1 && status.memberId !== 0n && status.leaderId === 0n ? 'the member has no leader' : undefined;
+      count > 1 && status.header.memberId !== 0n && status.leaderId === 0n ? 'the member has no leader' : undefined;
     this.#seek = this.#start(order, refuse, false, (lane) => {
       this.#seek = undefined;
       this.#swap(lane, lingers);
@@ -223,7 +223,7 @@ export class LeaseLanes {
     timers.clear(this.#leaderTimer);
     const lane = this.#current;
     if (lane === undefined || this.#settings.endpoints.length < 2 || lane.status.leaderId === 0n) return;
-    if (lane.status.leaderId !== lane.status.memberId) this.#seekLeader(lane);
+    if (lane.status.leaderId !== lane.status.header.memberId) this.#seekLeader(lane);
     this.#leaderTimer = timers.set(() => {
       void this.#recheckLeader(lane);
     }, LEADER_CHECK_MS);
@@ -231,9 +231,8 @@ export class LeaseLanes {
 
   async #recheckLeader(lane: Lane): Promise<void> {
     try {
-      const options = { timeoutMs: CHECK_TIMEOUT_MS, metadata: this.#init.credentials.metadata() };
-      const status = decodeStatus(await lane.connection.unary(STATUS_PATH, new Uint8Array(0), options));
-      if (status.leaderId !== 0n && status.leaderId !== status.memberId) this.#seekLeader(lane);
+      const status = await memberStatus(lane.connection, CHECK_TIMEOUT_MS, this.#init.credentials.metadata());
+      if (status.leaderId !== 0n && status.leaderId !== status.header.memberId) this.#seekLeader(lane);
     } catch {
       // A lane that is in trouble is noticed by its streams; this is only about a better one.
     }
@@ -247,7 +246,7 @@ export class LeaseLanes {
     if (this.#closed || lane !== this.#current || this.#seek !== undefined || this.#leaderSeek !== undefined) return;
     const others = this.#settings.endpoints.map((_, index) => index).filter((index) => index !== lane.endpointIndex);
     const refuse = (status: MemberStatus): string | undefined =>
-      status.leaderId !== 0n && status.leaderId === status.memberId ? undefined : 'the member is not the leader';
+      status.leaderId !== 0n && status.leaderId === status.header.memberId ? undefined : 'the member is not the leader';
     this.#leaderSeek = this.#start(others, refuse, true, (leader) => {
       this.#leaderSeek = undefined;
       if (this.#seek !== undefined) {

@@ -4,8 +4,7 @@
  */
 import { LeaseError, type EtcdError } from '../../wire/errors.js';
 import type { LeaseEndReason } from '../../wire/lease-contract.js';
-import { LeaseStatus, type LeaseState } from '../../wire/lease-state.js';
-import { HIGH_HALF, LOW_HALF } from './keep-alive-codec.js';
+import { HIGH_HALF, LeaseStatus, LOW_HALF, type LeaseState } from '../../wire/lease-state.js';
 import type { KeepAliveStream } from './keep-alive-stream.js';
 import type { LeaseReports } from './lease-reports.js';
 import type { LeaseSchedule } from './lease-schedule.js';

@@ -101,9 +101,12 @@ export class WatchEngine {
       this.#place(entry);
     }
     this.#fill();
-    this.#progressTimer ??= setInterval(() => {
-      if (this.lanes.live.trustsProgress) this.lanes.live.stream?.requestProgress();
-    }, PROGRESS_MS);
+    this.#progressTimer ??= setInterval(
+      this.#options.context.guarded(() => {
+        if (this.lanes.live.trustsProgress) this.lanes.live.stream?.requestProgress();
+      }),
+      PROGRESS_MS,
+    );
   }
 
   unwatch(watches: readonly WatchNumber[]): void {

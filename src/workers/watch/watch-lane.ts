@@ -363,10 +363,11 @@ export class WatchLane {
     const members = context.settings.endpoints.length;
     const rounds = Math.floor(this.#failures / members);
     const delayMs = this.#failures % members === 0 ? backoffDelayMs(rounds, BACKOFF, context.random) : 0;
-    const timer = setTimeout(() => {
+    const retry = context.guarded(() => {
       this.#enter({ at: 'idle' });
       if (this.#dependents() > 0) this.#connect();
-    }, delayMs);
+    });
+    const timer = setTimeout(retry, delayMs);
     this.#enter({ at: 'waiting', timer });
   }
 

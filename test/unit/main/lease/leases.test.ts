@@ -102,6 +102,20 @@ describe('the lease service', () => {
     expect(sent.at(-1)).toMatchObject({ kind: 'revoke', slots: Uint32Array.of(0, 2) });
   });
 
+  it('knows the positions of a bulk grant only', async () => {
+    const { leases, granted } = rig();
+    const asked = leases.grantMany(3, { ttlSeconds: 10 });
+    granted(0, 1, 2);
+    const many = await asked;
+    expect(many.at(2).leaseId).toBe(many.leaseIdAt(2));
+    const refusal = expect.objectContaining({ code: 'invalid-argument' });
+    for (const index of [-1, 3, 0.5, Number.NaN]) {
+      expect(() => many.at(index)).toThrow(refusal);
+      expect(() => many.leaseIdAt(index)).toThrow(refusal);
+      expect(() => many.isAliveAt(index)).toThrow(refusal);
+    }
+  });
+
   it('a failed revocation rejects and leaves the lease alive', async () => {
     const { leases, granted } = rig();
     const asked = leases.grant({ ttlSeconds: 10 });

@@ -1,11 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { KeepAliveReader, MAX_REQUEST_BYTES, writeKeepAlive } from '../../../../src/workers/lease/keep-alive-codec.js';
-import {
-  decodeGrantTtl,
-  decodeStatus,
-  encodeGrant,
-  encodeRevoke,
-} from '../../../../src/workers/lease/lease-messages.js';
+import { decodeGrantTtl, encodeGrant, encodeRevoke } from '../../../../src/workers/lease/lease-messages.js';
 import { etcdserverpb as rpc } from '../../../../src/generated/etcd.js';
 import { long } from '../../../../src/main/kv/requests.js';
 import { bigintFromLong } from '../../../../src/wire/int64.js';
@@ -98,16 +93,5 @@ describe('unary lease messages by hand', () => {
       TTL: long(60n),
     }).finish();
     expect(decodeGrantTtl(granted)).toBe(60);
-    const status = rpc.StatusResponse.encode({
-      header: { clusterId: long(-7n), memberId: long(-5n) },
-      version: '3.5.16',
-      leader: long(-5n),
-    }).finish();
-    expect(decodeStatus(status)).toEqual({
-      clusterId: 2n ** 64n - 7n,
-      memberId: 2n ** 64n - 5n,
-      leaderId: 2n ** 64n - 5n,
-      version: '3.5.16',
-    });
   });
 });
