@@ -22,7 +22,8 @@ async function pass(ms: number): Promise<void> {
   await eventually(() => performance.now() >= end, { timeoutMs: ms + 10_000, intervalMs: 10 });
 }
 
-describe('leases under random faults', () => {
+// Side by side: a run mostly waits.
+describe.concurrent('leases under random faults', () => {
   it.each(seeds())(
     'agree with etcd (seed %i)',
     async (seed) => {
