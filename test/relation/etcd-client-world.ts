@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import type { Charm, JujuModelOptions } from '../../src/main/relation/memory/juju-model.js';
 import { JujuModel } from '../../src/main/relation/memory/juju-model.js';
-import type { JujuBackend } from '../../src/main/relation/backend.js';
+import type { HookContext, JujuBackend } from '../../src/main/relation/backend.js';
 import { EtcdClientProvides } from '../../src/main/relation/etcd-client/etcd-client-provides.js';
 import { EtcdClientRequires } from '../../src/main/relation/etcd-client/etcd-client-requires.js';
 import type {
@@ -57,6 +57,11 @@ export interface Told<Endpoint> {
   readonly events: readonly { readonly type: string }[];
 }
 
+/** Hooks in which neither side has anything to do. */
+function isForOthers({ hook }: HookContext): boolean {
+  return /^(?:install|start|stop|remove|config-changed)$/u.test(hook);
+}
+
 export class World {
   readonly model: JujuModel;
   readonly requirer: string;
@@ -68,7 +73,7 @@ export class World {
   access: ProvidedAccess | undefined;
   /** Applications whose charm does nothing: something else speaks for them. */
   readonly silent = new Set<string>();
-  readonly #through: Through;
+  #through: Through;
 
   constructor({ material, through, requires, units, requirer, provider, ...model }: WorldOptions) {
     this.model = new JujuModel({ publishAddresses: false, firstRelation: 9, ...model });
@@ -112,11 +117,19 @@ export class World {
     }
   }
 
+  /** Runs all hooks that wait in memory, whatever the world puts in between: what a test begins with. */
+  async prepare(): Promise<void> {
+    const through = this.#through;
+    this.#through = (charm) => charm;
+    await this.settle();
+    this.#through = through;
+  }
+
   /** Runs the oldest hook that waits, or the oldest of one unit, with its application's charm or the one given. */
   async run(unit?: string, charm?: Charm): Promise<string | undefined> {
     const charmOf = (backend: JujuBackend): Promise<void> => {
       if (charm !== undefined) return charm(backend);
-      if (this.silent.has(backend.context.app)) return Promise.resolve();
+      if (this.silent.has(backend.context.app) || isForOthers(backend.context)) return Promise.resolve();
       return backend.context.app === this.requirer ? this.requirerCharm(backend) : this.providerCharm(backend);
     };
     const context = await this.model.run(this.#through(charmOf), unit);
@@ -125,7 +138,7 @@ export class World {
 
   /** Runs a charm in a hook of its own, once no other waits. */
   async inHook(unit: string, charm: Charm): Promise<void> {
-    await this.settle();
+    await this.prepare();
     this.model.fire(unit, 'update-status');
     await this.run(unit, charm);
   }

@@ -17,7 +17,8 @@ export interface AppRelation {
 export async function appRelations(backend: JujuBackend, endpoint: string): Promise<AppRelation[]> {
   const relations: AppRelation[] = [];
   for (const { relationId, units } of await liveRelations(backend, endpoint)) {
-    const remoteApp = await backend.relationApp(relationId);
+    // A unit's name tells its application: one call of a tool less.
+    const remoteApp = units[0]?.split('/')[0] ?? (await backend.relationApp(relationId));
     if (remoteApp === undefined) continue;
     relations.push({ relationId, remoteApp, remoteBag: await databagOrNone(backend, relationId, remoteApp), units });
   }
