@@ -53,7 +53,10 @@ function compile(files: ReadonlyMap<string, string>): string[] {
     skipLibCheck: true,
     allowJs: true,
     checkJs: true,
-    paths: { 'etcd-vigil': [join(root, 'src/main/index.ts')] },
+    paths: {
+      'etcd-vigil': [join(root, 'src/main/index.ts')],
+      'etcd-vigil/relation': [join(root, 'src/main/relation/index.ts')],
+    },
   };
   const host = ts.createCompilerHost(options);
   const { fileExists, readFile } = host;
