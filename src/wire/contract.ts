@@ -37,7 +37,7 @@ export interface ShardLimits {
   readonly flushBytes: number;
   /** …or this many events… */
   readonly flushEvents: number;
-  /** …or when the last one was sent this long ago. */
+  /** …or when its first event came this long ago. */
   readonly flushIntervalMs: number;
 }
 

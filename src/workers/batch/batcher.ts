@@ -1,5 +1,5 @@
 /**
- * When a shard's batch leaves: at once while events are few (latency), by size or some ms after the last one when they are
+ * When a shard's batch leaves: at once while events are few (latency), by size or some ms after its first event when they are
  * many (throughput), and not at all while main has not taken the last ones off the port (credit). Owns the writer and the
  * flush timer; reports go out through `post`, so that a batch and what is said about its watches keep their order.
  *
@@ -26,6 +26,8 @@ export interface BatcherOptions {
 
 /** Events that may come at once without being called busy; they drain at one a ms, so 1,000 a second never are. */
 const BURST_EVENTS = 8;
+/** So many are remembered at most: writers that wait for each other come in waves, with some 10 ms between them. */
+const MAX_RECENT_EVENTS = 64;
 /** Inline, so many are handed over at the end of their turn, however busy it is: fewer wait for more. */
 const WORTHWHILE_EVENTS = 32;
 
@@ -33,6 +35,8 @@ export class Batcher {
   readonly writer: BatchWriter = new BatchWriter();
   readonly #options: BatcherOptions;
   #lastFlush = -Infinity;
+  /** Since when what is there was gathered; undefined when nothing is. */
+  #since: number | undefined;
   /** A leaky bucket of events: filled by each flush, drained by time. */
   #recentEvents = 0;
   #nextTurn: NodeJS.Immediate | undefined;
@@ -77,8 +81,10 @@ export class Batcher {
 
   /** How long what is there may wait; nothing while there is little to tell. */
   #waitMs(): number {
-    const { limits, now } = this.#options;
-    return this.#recentEvents < BURST_EVENTS ? 0 : this.#lastFlush + limits.flushIntervalMs - now();
+    const now = this.#options.now();
+    this.#since ??= now;
+    const isQuiet = this.#recentEvents - (now - this.#lastFlush) < BURST_EVENTS;
+    return isQuiet ? 0 : this.#since + this.#options.limits.flushIntervalMs - now;
   }
 
   /** Tells main that a watch was created; leaves with the next flush, before any batch. */
@@ -111,18 +117,21 @@ export class Batcher {
 
   readonly #onTurn = (): void => {
     this.#nextTurn = undefined;
-    const { limits, sleep } = this.#options;
+    const { sleep } = this.#options;
     const { eventCount, empty } = this.writer;
-    if (empty && this.#createdWatches.length === 0) return;
+    if (empty && this.#createdWatches.length === 0) {
+      this.#forgetWait(); // a sleep has brought nothing
+      return;
+    }
     const waitMs = this.#waitMs();
     if (waitMs <= 0 || (sleep === undefined && eventCount >= WORTHWHILE_EVENTS)) {
       const isBusy = this.#slept && eventCount >= BURST_EVENTS;
       this.#flushWithinCredit();
-      if (isBusy) this.#sleep(limits.flushIntervalMs);
+      if (isBusy) this.#sleep(this.#options.limits.flushIntervalMs);
       // Creations are told together when they are many, but never by sleeping, since more creates wait for the answers.
     } else if (sleep === undefined || this.#createdWatches.length > 0) {
       this.#interval ??= setTimeout(this.#onInterval, Math.ceil(waitMs));
-    } else this.#sleep(Math.min(limits.flushIntervalMs, waitMs));
+    } else this.#sleep(waitMs);
   };
 
   readonly #onInterval = (): void => {
@@ -133,9 +142,15 @@ export class Batcher {
   /** The next turn of the event loop then reads all that has come, and its end sends it. */
   #sleep(ms: number): void {
     if (this.#stalled || this.#closed) return;
+    this.#since ??= this.#options.now();
     this.#options.sleep?.(ms);
     this.#slept = true;
     this.#nextTurn ??= setImmediate(this.#onTurn);
+  }
+
+  #forgetWait(): void {
+    this.#slept = false;
+    this.#since = undefined;
   }
 
   #flushWithinCredit(): void {
@@ -159,13 +174,13 @@ export class Batcher {
 
   #flush(): void {
     this.#unschedule();
-    this.#slept = false;
+    this.#forgetWait();
     const created = this.#createdWatches.length;
     const events = this.writer.eventCount;
     if (created === 0 && this.writer.empty) return;
     const now = this.#options.now();
     const drained = Math.max(0, this.#recentEvents - (now - this.#lastFlush));
-    this.#recentEvents = Math.min(2 * BURST_EVENTS, drained + events + created);
+    this.#recentEvents = Math.min(MAX_RECENT_EVENTS, drained + events + created);
     this.#lastFlush = now;
     if (created > 0) this.#postCreated();
     if (!this.writer.empty) this.#postBatch();

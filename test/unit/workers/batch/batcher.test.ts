@@ -111,11 +111,26 @@ describe('Batcher', () => {
     rig.now += 1;
     rig.append();
     vi.runOnlyPendingTimers();
-    expect(slept).toEqual([4]);
+    expect(slept).toEqual([5]);
     expect(rig.batchEvents()).toEqual([20]);
     rig.append(5);
     vi.runOnlyPendingTimers();
     expect(rig.batchEvents()).toEqual([20, 6]);
+  });
+
+  it('remembers that events were many over a pause as long as they would have taken at one a ms', () => {
+    const rig = new Rig();
+    rig.append(40);
+    rig.advance(0);
+    rig.advance(30);
+    rig.append();
+    rig.advance(0);
+    expect(rig.batchEvents()).toEqual([40]);
+    rig.advance(5);
+    expect(rig.batchEvents()).toEqual([40, 1]);
+    rig.append();
+    rig.advance(0);
+    expect(rig.batchEvents()).toEqual([40, 1, 1]);
   });
 
   it('sleeps again right after sending while each sleep brings many events', () => {
