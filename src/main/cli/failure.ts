@@ -15,7 +15,7 @@ export function describeFailure(thrown: unknown): Failure {
   }
   const hint = hintFor(thrown);
   const text = `vigil: ${thrown.message}${hint === undefined ? '' : `; ${hint}`} [${thrown.code}]`;
-  const notStarted = thrown.code === 'invalid-argument' || thrown.code === 'connect-failed';
+  const notStarted = ['invalid-argument', 'connect-failed', 'hook-tool-missing'].includes(thrown.code);
   return { text, exitCode: notStarted ? exitCode.notStarted : exitCode.failed };
 }
 

@@ -12,6 +12,7 @@ import { addGet } from './get.js';
 import { addLease } from './lease.js';
 import { guardOutput, note } from './output.js';
 import { addPut } from './put.js';
+import { addRelation } from './relation.js';
 import { addWatch } from './watch.js';
 
 const EXIT_CODES = `
@@ -53,6 +54,7 @@ export function makeProgram(context: CommandContext): Command {
   addPut(program, context);
   addDel(program, context);
   addLease(program, context);
+  addRelation(program, context);
   addDemoEtcd(program, context);
   addDemoWriter(program, context);
   return program;

@@ -43,6 +43,8 @@ export async function connectFollowing(source: OfferSource, options: FollowOptio
   }
 }
 
+const LONG_MS = 2 ** 30;
+
 type Usable = Extract<ConnectionOffer, { readonly kind: 'connection' }>;
 
 class Follower {
@@ -65,13 +67,17 @@ class Follower {
   /** The first offer that holds a connection. */
   first(signal: AbortSignal | undefined): Promise<Usable> {
     return new Promise((resolve, reject) => {
+      // Nothing else keeps a process alive that only waits for this.
+      const alive = setInterval(() => undefined, LONG_MS);
       const unlink = linkAbort(signal, () => {
+        clearInterval(alive);
         if (signal !== undefined) reject(abortedError(signal));
       });
       this.#onTaken = () => {
         const offer = this.#newest;
         if (offer === undefined || offer instanceof Error || offer.kind === 'none') return;
         unlink();
+        clearInterval(alive);
         resolve(offer);
       };
       this.#onTaken();

@@ -1,0 +1,51 @@
+/** `vigil relation save`: key, certificate and CA of a relation as files, or all of it as a connection file. */
+import type { Command } from 'commander';
+import { EtcdRequires, hookTools, writeConnectionFile, type CredentialPaths } from '../../relation/index.js';
+import type { CommandContext } from '../command-context.js';
+import { exitCode } from '../exit-code.js';
+import { usageError } from '../failure.js';
+import { print } from '../output.js';
+
+interface SaveFlags {
+  readonly key?: string;
+  readonly cert?: string;
+  readonly ca?: string;
+  readonly file?: string;
+  readonly json?: boolean;
+}
+
+export function addRelationSave(relation: Command, context: CommandContext): void {
+  relation
+    .command('save')
+    .description('save key, certificate and CA (mode 0600, all or nothing); exit code 1 while there are none')
+    .argument('[endpoint]', "the endpoint in the charm's metadata", 'etcd')
+    .option('--key <file>', 'where the private key goes')
+    .option('--cert <file>', 'where the certificate goes')
+    .option('--ca <file>', 'where the CA goes')
+    .option('--file <file>', 'a connection file, for connectFromFile; also when there is nothing to connect to')
+    .option('--json', 'JSON, one object')
+    .action((endpoint: string, flags: SaveFlags) => context.run(save(endpoint, flags)));
+}
+
+async function save(endpoint: string, flags: SaveFlags): Promise<number> {
+  const paths = pathsOf(flags);
+  if (paths === undefined && flags.file === undefined)
+    throw usageError('relation save: give --key, --cert and --ca, or --file, or all of them');
+  const requires = await EtcdRequires.load(hookTools(), endpoint);
+  const connection = requires.connection();
+  let changed = false;
+  if (flags.file !== undefined)
+    changed = (await writeConnectionFile(flags.file, connection, { credentials: paths })).changed;
+  else if (paths !== undefined) changed = (await requires.saveClientCredentials(paths)).changed;
+  await print(
+    flags.json === true ? `${JSON.stringify({ endpoint, changed })}\n` : changed ? 'changed\n' : 'unchanged\n',
+  );
+  return connection === undefined ? exitCode.failed : exitCode.ok;
+}
+
+function pathsOf({ key, cert, ca }: SaveFlags): CredentialPaths | undefined {
+  if (key === undefined && cert === undefined && ca === undefined) return undefined;
+  if (key === undefined || cert === undefined || ca === undefined)
+    throw usageError('relation save: --key, --cert and --ca are needed together');
+  return { keyPath: key, certPath: cert, caPath: ca };
+}
