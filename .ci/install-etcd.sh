@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs etcd and etcdctl 3.4 and 3.5 side by side for the integration tests, without touching the system's packages:
 # Debian packages are downloaded, unpacked in a temporary folder, and only the binaries are copied to
-# ${ETCD_HOME:-/opt/etcd-test}/<3.4|3.5>/. Does nothing for a version that is already there.
+# ${ETCD_HOME:-/opt/etcd-test}/<3.4|3.5>/. Does nothing for a version that is already there. WITH_NEWEST=1 also installs the
+# newest 3.5 of Debian's unstable suite as 3.5-newest, where it runs here.
 #
 # Debian's stable suites each carry one etcd series. The mirror is taken from the machine's own apt sources, with only the
 # suite's name replaced, in an apt configuration of its own (lists, cache), so nothing the machine knows is changed.
@@ -92,7 +93,7 @@ has_series() {
 }
 
 install_from_suite() {
-  local series="$1" suite="$2" target="$etcd_home/$1" downloads="$work/$1-debs" package deb version program
+  local series="$1" suite="$2" target="${3:-$etcd_home/$1}" downloads="$work/$1-debs" package deb version program
   prepare_suite "$suite" || return 1
   version="$(suite_version "$suite")"
   [[ "$version" == *"$series".* ]] || { echo "suite $suite has etcd ${version:-(none)}, not $series" >&2; return 1; }
@@ -112,6 +113,14 @@ install_from_suite() {
   done
 }
 
+# A newer patch release beside the series of the stable suites, where the machine can have it: never an error.
+install_newest() {
+  local folder="$etcd_home/$1-newest"
+  if has_series "$1" "$folder"; then return 0; fi
+  if install_from_suite "$1" "$2" "$folder"; then return 0; fi
+  echo "no newer etcd $1 from $2" >&2
+}
+
 install_series() {
   local series="$1" suite
   shift
@@ -126,8 +135,11 @@ install_series() {
 
 install_series 3.4 "$own_suite" bookworm
 install_series 3.5 "$own_suite" trixie sid
+# Checks permissions at each renewal of a lease, which 3.5.16 does not.
+if [ "${WITH_NEWEST:-}" = 1 ]; then install_newest 3.5 sid; fi
 
-for series in 3.4 3.5; do
+for series in 3.4 3.5 3.5-newest; do
+  [ -x "$etcd_home/$series/etcd" ] || continue
   for program in etcd etcdctl; do
     echo "$etcd_home/$series/$program $(binary_version "$etcd_home/$series/$program")"
   done

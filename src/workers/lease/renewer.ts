@@ -47,6 +47,8 @@ export class Renewer {
   #failures = 0;
   /** On any stream. */
   #lastAnswerMs = 0;
+  /** Why the server ended streams for want of a (valid) token, until it answers a renewal again. */
+  #lastRefusal: EtcdError | undefined;
 
   constructor(parts: RenewerParts) {
     this.#parts = parts;
@@ -72,7 +74,7 @@ export class Renewer {
     const table = this.#table;
     const limitMs = table.limitMs(slot);
     if (nowMs >= limitMs) {
-      table.endLease(slot, 'expired', this.#parts.lanes().lastError);
+      table.endLease(slot, 'expired', this.#lastRefusal ?? this.#parts.lanes().lastError);
       return;
     }
     const stream = table.stream[slot];
@@ -165,6 +167,7 @@ export class Renewer {
   readonly #onAnswer = (stream: KeepAliveStream, sent: SentRenewal, ttlSeconds: number): void => {
     const { slot } = sent;
     this.#failures = 0;
+    this.#lastRefusal = undefined;
     this.#lastAnswerMs = stream.lastAnswerMs;
     if (this.#isRenewing(sent)) this.#take(slot, sent.sentMs, ttlSeconds);
     const isOver = stream.role === 'apart' || this.#laneOf.get(stream) !== this.#lane;
@@ -206,6 +209,7 @@ export class Renewer {
       return;
     }
     if (error !== undefined && wantsToken(error)) {
+      this.#lastRefusal = error;
       this.#renewToken(lane, left);
       return;
     }
@@ -274,7 +278,8 @@ export class Renewer {
     spreadRenewals(nowMs, limits, intervals, times);
     slots.forEach((slot, i) => {
       const dueMs = times[i] ?? nowMs;
-      if (nowMs >= (limits[i] ?? 0)) table.endLease(slot, 'expired', this.#parts.lanes().lastError);
+      if (nowMs >= (limits[i] ?? 0))
+        table.endLease(slot, 'expired', this.#lastRefusal ?? this.#parts.lanes().lastError);
       else if (dueMs <= nowMs) this.#send(slot, nowMs);
       else {
         table.setState(slot, SlotState.Waiting);
