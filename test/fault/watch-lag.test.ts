@@ -1,32 +1,4 @@
 /** Consumers that do not read: they delay nobody, cost bounded memory, and have every event when they read again. */
-import { connect, type Etcd } from 'etcd-vigil';
-import { afterEach, beforeEach, describe, it } from 'vitest';
-import { RawEtcd } from '../support/raw-etcd.js';
-import { suiteEtcd } from '../support/suite-etcd.js';
-import { pausedMember, slowReader, unreadWatch } from './lag-scenarios.js';
+import { describeLag } from './lag-suite.js';
 
-const LOAD = { unreadMs: 8_000, writesPerSecond: 800 };
-
-describe('under load', () => {
-  const server = suiteEtcd();
-  let raw: RawEtcd;
-  let etcd: Etcd;
-  beforeEach(async () => {
-    raw = new RawEtcd(server().address);
-    etcd = await connect({ endpoints: server().endpoint, shards: 1 });
-  });
-  afterEach(async () => {
-    await etcd.close();
-    raw.close();
-  });
-  const bench = (prefix: string) => ({ ...LOAD, address: server().address, raw, etcd, prefix });
-
-  it('a paused member of a group delays nobody and has every event when it goes on', () =>
-    pausedMember(bench('pause/')));
-
-  it('a watch that nobody iterates delays nobody and has every event when it is read', () =>
-    unreadWatch(bench('unread/')));
-
-  it('a reader slower than the load is detached and replayed, and gets everything once', () =>
-    slowReader(bench('slow/')));
-});
+describeLag('under load', { shards: 1, unreadMs: 8_000, writesPerSecond: 800 });
