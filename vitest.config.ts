@@ -1,4 +1,5 @@
-// Test projects. `integration` and `contract` need a real etcd (ETCD_BIN, then PATH); without one they are left out loudly.
+// Test projects. `integration` and `contract` need a real etcd (ETCD_BIN, then PATH); without one they are left out loudly, and
+// `embedded` runs those of them that need one member only, on the embedded server. ETCD_BIN=embedded asks for that alone.
 // Tests of shards load the built worker from dist/: run `npm run build` first, as `npm test` does.
 import { readdirSync } from 'node:fs';
 import { defineConfig } from 'vitest/config';
@@ -12,7 +13,26 @@ const etcdProjects = new Map([
 const types = ['test/types/**/*.test.ts'];
 const patterns = (folders: readonly string[]): string[] => folders.map((folder) => `${folder}**/*.test.ts`);
 
-const etcd = findEtcd();
+/** Files that need several members, data that outlives its server, etcd's metrics, or the etcdctl that came with it. */
+const needsRealEtcd = [
+  'cli-demo',
+  'connect-from-file',
+  'embedded-watch-lease',
+  'kv-failover',
+  'kv-faults',
+  'lease-block',
+  'lease-faults',
+  'lease-model',
+  'reconfigure',
+  'relation-engine',
+  'support-clients',
+  'support-etcd',
+  'watch-cancel',
+  'watch-large',
+].map((name) => `test/integration/${name}.test.ts`);
+
+const isEmbedded = process.env['ETCD_BIN'] === 'embedded';
+const etcd = isEmbedded ? undefined : findEtcd();
 // The embedded server behaves as etcd 3.5: it is compared with nothing else.
 const COMPARED = 'test/embedded/differential/';
 if (etcd !== undefined && !etcd.version.startsWith('3.5.'))
@@ -20,7 +40,7 @@ if (etcd !== undefined && !etcd.version.startsWith('3.5.'))
     'integration',
     (etcdProjects.get('integration') ?? []).filter((folder) => folder !== COMPARED),
   );
-if (etcd === undefined) {
+if (etcd === undefined && !isEmbedded) {
   const files = readdirSync(import.meta.dirname + '/test', { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.test.ts'))
     .map((name) => `test/${name.replaceAll('\\', '/')}`)
@@ -51,6 +71,19 @@ export default defineConfig({
         extends: true,
         // Packs and compiles: slow, and needs no company.
         test: { name: 'types', include: types, testTimeout: 120_000, hookTimeout: 120_000 },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'embedded',
+          include: etcd === undefined ? patterns(['test/integration/']) : [],
+          exclude: needsRealEtcd,
+          env: { ETCD_BIN: import.meta.dirname + '/test/support/embedded-etcd.js' },
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          maxWorkers: 4,
+          sequence: { groupOrder: 1 },
+        },
       },
       ...[...etcdProjects].map(([name, folders]) => ({
         extends: true as const,

@@ -28,14 +28,29 @@ export interface EmbeddedEtcdOptions {
   readonly tls?: EmbeddedTls | undefined;
   /** How often a watch that asked for progress and sees no events is told the revision. Default 600,000 (10 minutes), as etcd. */
   readonly progressIntervalMs?: number | undefined;
+  /**
+   * The largest write, in bytes; a larger one is refused as `etcdserver: request is too large`. Answers of watches that asked for
+   * fragments are split 512 KiB above it. Default 1,572,864 (1.5 MiB), as etcd.
+   */
+  readonly maxRequestBytes?: number | undefined;
   /** `manual`: leases, tokens and progress live by {@link EmbeddedEtcd.advanceClock} alone. Default `system`. */
   readonly clock?: 'system' | 'manual' | undefined;
   /** Keys with their values, there in one revision before anybody connects: an object, a Map, or pairs. */
   readonly initialData?: Readonly<Record<string, KeyInput>> | Iterable<readonly [KeyInput, KeyInput]> | undefined;
 }
 
-const KNOWN = ['host', 'port', 'socketPath', 'tls', 'progressIntervalMs', 'clock', 'initialData'] as const;
+const KNOWN = [
+  'host',
+  'port',
+  'socketPath',
+  'tls',
+  'progressIntervalMs',
+  'maxRequestBytes',
+  'clock',
+  'initialData',
+] as const;
 const PROGRESS_INTERVAL_MS = 600_000;
+const MAX_REQUEST_BYTES = 1.5 * 1024 * 1024;
 const LONGEST_MS = 2 ** 31 - 1;
 
 /** @throws EtcdError `invalid-argument`, naming the option. */
@@ -49,6 +64,7 @@ export function checkOptions(options: EmbeddedEtcdOptions): ServerStart {
     clock: checkClock(options.clock),
     progressIntervalMs:
       checkNumber(options.progressIntervalMs, 'progressIntervalMs', 1, LONGEST_MS) ?? PROGRESS_INTERVAL_MS,
+    maxRequestBytes: checkNumber(options.maxRequestBytes, 'maxRequestBytes', 1, LONGEST_MS) ?? MAX_REQUEST_BYTES,
     initialData: pairs(options.initialData),
   };
 }

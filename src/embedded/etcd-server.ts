@@ -35,9 +35,14 @@ export interface EtcdServerOptions {
   readonly tls?: ServerTls | undefined;
   readonly clock: Clock;
   readonly progressIntervalMs: number;
+  /** The largest write, in bytes. */
+  readonly maxRequestBytes: number;
   /** Keys with their values, put in one revision before the server is reached. */
   readonly initialData: readonly (readonly [Uint8Array, Uint8Array])[];
 }
+
+/** What etcd takes and sends beyond the largest request, for what is around it. */
+const OVERHEAD_BYTES = 512 * 1024;
 
 /** A term as a lone member has it after its first election. */
 const RAFT_TERM = 2;
@@ -57,14 +62,22 @@ export class EtcdServer {
   readonly auth: AuthStore;
   readonly alarms: Alarms = new Alarms();
   readonly #members: Members = new Members({ ...MEMBER, id: this.identity.memberId });
+  readonly #maxRequestBytes: number;
   readonly #services: readonly Service[];
   readonly #listeners: GrpcListener[] = [];
 
-  private constructor({ clock, progressIntervalMs }: EtcdServerOptions) {
+  private constructor({ clock, progressIntervalMs, maxRequestBytes }: EtcdServerOptions) {
     const { store, identity } = this;
     this.clock = clock;
+    this.#maxRequestBytes = maxRequestBytes;
     this.lessor = new Lessor(store, clock, randomLeaseId);
-    this.watches = new WatchServer({ store, identity, clock, progressIntervalMs });
+    this.watches = new WatchServer({
+      store,
+      identity,
+      clock,
+      progressIntervalMs,
+      fragmentBytes: maxRequestBytes + OVERHEAD_BYTES,
+    });
     this.tokens = new TokenTable(clock);
     this.auth = new AuthStore(this.tokens);
     this.#services = this.#makeServices();
@@ -93,7 +106,12 @@ export class EtcdServer {
 
   /** Opens one more endpoint over the same store. */
   async listen(address: ListenAddress, tls?: ServerTls): Promise<GrpcListener> {
-    const listener = await GrpcListener.open({ address, tls, services: this.#services });
+    const listener = await GrpcListener.open({
+      address,
+      tls,
+      services: this.#services,
+      maxMessageBytes: this.#maxRequestBytes + OVERHEAD_BYTES,
+    });
     this.#listeners.push(listener);
     this.#members.setClientUrls(this.#listeners.map(({ endpoint }) => endpoint));
     return listener;
@@ -117,7 +135,7 @@ export class EtcdServer {
     });
     const queue = new LockQueue({ store, gate, alarms, leases: lessor });
     return [
-      kvService({ store, headers, leases: lessor, gate, alarms }),
+      kvService({ store, headers, leases: lessor, gate, alarms, maxRequestBytes: this.#maxRequestBytes }),
       watchService({ watches, gate }),
       leaseService({ lessor, gate, alarms, headers, revision: () => store.revision }),
       authService({ auth, gate, tokens, headers, raft }),

@@ -10,6 +10,7 @@ export interface ServerStart {
   readonly tls: ServerTls | undefined;
   readonly clock: 'system' | 'manual';
   readonly progressIntervalMs: number;
+  readonly maxRequestBytes: number;
   readonly initialData: readonly (readonly [Uint8Array, Uint8Array])[];
 }
 

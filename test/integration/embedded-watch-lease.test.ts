@@ -17,6 +17,7 @@ beforeAll(async () => {
     addresses: [{ kind: 'tcp', host: '127.0.0.1', port: 0 }],
     clock: systemClock,
     progressIntervalMs: 600_000,
+    maxRequestBytes: 1.5 * 1024 * 1024,
     initialData: [],
   });
 });

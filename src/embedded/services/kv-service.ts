@@ -24,10 +24,12 @@ export interface KvParts {
   readonly leases: KnownLeases;
   readonly gate: AuthGate;
   readonly alarms: AlarmGate;
+  /** The largest write, in bytes. */
+  readonly maxRequestBytes: number;
 }
 
 /** The service `etcdserverpb.KV`. */
-export function kvService({ store, headers, leases, gate, alarms }: KvParts): Service {
+export function kvService({ store, headers, leases, gate, alarms, maxRequestBytes }: KvParts): Service {
   const range = (request: rpc.RangeRequest, call: CallContext): rpc.RangeResponse.$Properties => {
     checkKey(request);
     gate.checkRead(gate.user(call), request.key, request.rangeEnd);
@@ -37,7 +39,7 @@ export function kvService({ store, headers, leases, gate, alarms }: KvParts): Se
   const put = (request: rpc.PutRequest, call: CallContext, bytes: number): rpc.PutResponse.$Properties => {
     checkPut(request);
     const user = gate.user(call);
-    checkRequestSize(bytes);
+    checkRequestSize(bytes, maxRequestBytes);
     alarms.checkGrowth();
     gate.checkWrite(user, request.key);
     // A key can be put on a lease only by who may also write the keys that are on it.
@@ -56,7 +58,7 @@ export function kvService({ store, headers, leases, gate, alarms }: KvParts): Se
   ): rpc.DeleteRangeResponse.$Properties => {
     checkKey(request);
     const user = gate.user(call);
-    checkRequestSize(bytes);
+    checkRequestSize(bytes, maxRequestBytes);
     alarms.checkChange();
     gate.checkWrite(user, request.key, request.rangeEnd);
     if (request.prevKv) gate.checkRead(user, request.key, request.rangeEnd);
@@ -69,7 +71,7 @@ export function kvService({ store, headers, leases, gate, alarms }: KvParts): Se
     checkTxn(txnRequest);
     const user = gate.user(call);
     if (!isReadOnly(txnRequest)) {
-      checkRequestSize(bytes);
+      checkRequestSize(bytes, maxRequestBytes);
       alarms.checkTxn(txnRequest);
     }
     gate.checkTxn(user, txnRequest);

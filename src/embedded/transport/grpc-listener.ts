@@ -27,6 +27,8 @@ export interface ListenerOptions {
   readonly address: ListenAddress;
   readonly tls?: ServerTls | undefined;
   readonly services: readonly Service[];
+  /** The largest message that is taken. */
+  readonly maxMessageBytes: number;
 }
 
 const WINDOW_BYTES = 1024 * 1024;
@@ -44,19 +46,21 @@ export class GrpcListener {
   readonly endpoint: string;
   readonly #server: Server;
   readonly #routes: Routes;
+  readonly #maxMessageBytes: number;
   readonly #sessions = new Map<ServerHttp2Session, Socket>();
   #closed = false;
 
-  private constructor(endpoint: string, server: Server, services: readonly Service[]) {
+  private constructor(endpoint: string, server: Server, { services, maxMessageBytes }: ListenerOptions) {
     this.endpoint = endpoint;
     this.#server = server;
     this.#routes = new Routes(services);
+    this.#maxMessageBytes = maxMessageBytes;
   }
 
   /** @throws EtcdError `connect-failed` when the address cannot be had. */
   static async open(options: ListenerOptions): Promise<GrpcListener> {
     const opened = await openServerSocket(options.address, options.tls);
-    const listener = new GrpcListener(opened.endpoint, opened.server, options.services);
+    const listener = new GrpcListener(opened.endpoint, opened.server, options);
     opened.onConnection((socket) => {
       listener.#accept(socket);
     });
@@ -138,7 +142,7 @@ export class GrpcListener {
       const method = this.#routes.find(headers[':path'] ?? '');
       const encoding = headers['grpc-encoding'];
       if (typeof encoding === 'string' && encoding !== 'identity') throw decompressorMissing(encoding);
-      const reader = new FrameReader(undefined);
+      const reader = new FrameReader(undefined, this.#maxMessageBytes);
       const context = new HttpCallContext(headers, facts);
       const limitMs = timeoutMs(headers['grpc-timeout']);
       if (method.kind === 'unary') serveUnary(method, { stream, reader, context, limitMs });

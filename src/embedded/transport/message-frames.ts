@@ -6,9 +6,6 @@ import { RpcFailure } from '../rpc-failure.js';
 
 const HEAD_BYTES = 5;
 
-/** etcd takes messages of 1.5 MiB (`--max-request-bytes`) and 512 KiB more for what is around them. */
-export const MAX_RECEIVE_BYTES: number = 2 * 1024 * 1024;
-
 /** The frame of one message. */
 export function frameOf(message: Uint8Array): Buffer {
   const frame = Buffer.allocUnsafe(HEAD_BYTES + message.length);
@@ -21,11 +18,16 @@ export function frameOf(message: Uint8Array): Buffer {
 /** Cuts what arrives, however it was split, into messages. */
 export class FrameReader {
   readonly #encoding: string | undefined;
+  readonly #maxBytes: number;
   #held: Buffer | undefined;
 
-  /** @param encoding the call's `grpc-encoding`. */
-  constructor(encoding: string | undefined) {
+  /**
+   * @param encoding the call's `grpc-encoding`.
+   * @param maxBytes the largest message.
+   */
+  constructor(encoding: string | undefined, maxBytes: number) {
     this.#encoding = encoding;
+    this.#maxBytes = maxBytes;
   }
 
   /** Whether a message has begun and not ended. */
@@ -45,7 +47,7 @@ export class FrameReader {
     while (bytes.length >= HEAD_BYTES) {
       this.#checkFlag(bytes[0] ?? 0);
       const length = bytes.readUInt32BE(1);
-      if (length > MAX_RECEIVE_BYTES) throw tooLarge(length);
+      if (length > this.#maxBytes) throw tooLarge(length, this.#maxBytes);
       if (bytes.length < HEAD_BYTES + length) break;
       messages.push(bytes.subarray(HEAD_BYTES, HEAD_BYTES + length));
       bytes = bytes.subarray(HEAD_BYTES + length);
@@ -63,10 +65,10 @@ export class FrameReader {
   }
 }
 
-function tooLarge(length: number): RpcFailure {
+function tooLarge(length: number, maxBytes: number): RpcFailure {
   return new RpcFailure(
     GrpcStatus.RESOURCE_EXHAUSTED,
-    `grpc: received message larger than max (${length} vs. ${MAX_RECEIVE_BYTES})`,
+    `grpc: received message larger than max (${length} vs. ${maxBytes})`,
   );
 }
 

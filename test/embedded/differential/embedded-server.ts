@@ -8,6 +8,7 @@ export async function startEmbedded(): Promise<{ address: string; endpoint: stri
     addresses: [{ kind: 'tcp', host: '127.0.0.1', port: 0 }],
     clock: systemClock,
     progressIntervalMs: 600_000,
+    maxRequestBytes: 1.5 * 1024 * 1024,
     initialData: [],
   });
   const endpoint = server.listeners[0]?.endpoint ?? '';
