@@ -1,10 +1,11 @@
 // Reads, writes and a transaction that changes a key only if nobody else did.
-//   ETCD_ENDPOINTS=http://127.0.0.1:2379 node examples/kv-txn.js
+//   node examples/kv-txn.js     on an etcd inside the process, or on that of ETCD_ENDPOINTS
 // @ts-check
 import { compare, connect, EtcdError, get, put } from 'etcd-vigil';
+import { endpoints } from './support/endpoints.js';
 
 const prefix = 'example/kv-txn/';
-const etcd = await connect({ endpoints: process.env['ETCD_ENDPOINTS'] ?? 'http://127.0.0.1:2379', shards: 'inline' });
+const etcd = await connect({ endpoints, shards: 'inline' });
 try {
   await etcd.kv.put(`${prefix}stock`, JSON.stringify({ apples: 3 }));
   const stock = await etcd.kv.get(`${prefix}stock`);

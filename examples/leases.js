@@ -1,10 +1,11 @@
 // Holds a lease with a key on it and a thousand more, then registers this process under a key that comes back by itself.
-//   ETCD_ENDPOINTS=http://127.0.0.1:2379 node examples/leases.js
+//   node examples/leases.js     on an etcd inside the process, or on that of ETCD_ENDPOINTS
 // @ts-check
 import { connect } from 'etcd-vigil';
+import { endpoints } from './support/endpoints.js';
 
 const prefix = 'example/leases/';
-const etcd = await connect({ endpoints: process.env['ETCD_ENDPOINTS'] ?? 'http://127.0.0.1:2379' });
+const etcd = await connect({ endpoints });
 try {
   const lease = await etcd.leases.grant({ ttlSeconds: 5 });
   await etcd.kv.put(`${prefix}mine`, 'held', { lease });

@@ -1,10 +1,11 @@
 // What the engine tells of itself: changes of state as they happen, and figures.
-//   ETCD_ENDPOINTS=http://127.0.0.1:2379 node examples/status.js
+//   node examples/status.js     on an etcd inside the process, or on that of ETCD_ENDPOINTS
 // @ts-check
 import { connect, connection } from 'etcd-vigil';
+import { endpoints } from './support/endpoints.js';
 
 // Lazy: nothing is contacted before it is needed, so that the loop below sees everything.
-await connect({ endpoints: process.env['ETCD_ENDPOINTS'] ?? 'http://127.0.0.1:2379', name: 'main', lazy: true });
+await connect({ endpoints, name: 'main', lazy: true });
 
 // Anywhere in the process:
 const etcd = connection('main');

@@ -1,11 +1,12 @@
 // Watches thousands of ranges with one consumer. Adding them costs one write to the server; their streams run in worker threads.
-//   ETCD_ENDPOINTS=http://127.0.0.1:2379 node examples/watch-group.js
+//   node examples/watch-group.js     on an etcd inside the process, or on that of ETCD_ENDPOINTS
 // @ts-check
 import { connect, put } from 'etcd-vigil';
+import { endpoints } from './support/endpoints.js';
 
 const prefix = 'example/watch-group/';
 const ranges = 2_000;
-const etcd = await connect({ endpoints: process.env['ETCD_ENDPOINTS'] ?? 'http://127.0.0.1:2379' });
+const etcd = await connect({ endpoints });
 try {
   // Resolved by the callback below, when as many events have come as were written.
   let done = () => {};

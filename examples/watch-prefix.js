@@ -1,10 +1,11 @@
 // Watches one prefix: every change, in order, each exactly once, also through a lost connection.
-//   ETCD_ENDPOINTS=http://127.0.0.1:2379 node examples/watch-prefix.js
+//   node examples/watch-prefix.js     on an etcd inside the process, or on that of ETCD_ENDPOINTS
 // @ts-check
 import { connect } from 'etcd-vigil';
+import { endpoints } from './support/endpoints.js';
 
 const prefix = 'example/watch-prefix/';
-const etcd = await connect({ endpoints: process.env['ETCD_ENDPOINTS'] ?? 'http://127.0.0.1:2379' });
+const etcd = await connect({ endpoints });
 try {
   const watcher = etcd.watch({ prefix }, { prevKv: true });
   // From this moment on nothing is missed.

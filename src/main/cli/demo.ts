@@ -1,13 +1,12 @@
-/** `vigil demo`: very many watches under load on a real etcd, shown live and checked write by write. */
+/** `vigil demo`: very many watches and leases under load, shown live and checked write by write. */
 import { randomBytes } from 'node:crypto';
 import { Option, type Command } from 'commander';
 import { connect, type ConnectOptions, type TransportKind } from '../index.js';
 import type { CommandContext } from './command-context.js';
 import { addConnectionFlags, connectOptions, type ConnectionFlags } from './connection-flags.js';
 import { DemoRun, type DemoSettings } from './demo/demo-run.js';
-import { findEtcd } from './demo/find-etcd.js';
+import { DemoServer } from './demo/demo-server.js';
 import type { DemoSummary, DemoView } from './demo/frame.js';
-import { KeptEtcd } from './demo/kept-etcd.js';
 import { TerminalView } from './demo/terminal-view.js';
 import { JsonView, PlainView } from './demo/views.js';
 import { exitCode } from './exit-code.js';
@@ -31,7 +30,9 @@ const CLEANUP_TIMEOUT_MS = 10_000;
 export function addDemo(program: Command, context: CommandContext): void {
   const command = program
     .command('demo')
-    .description('watch many ranges of a local etcd (or of --endpoints) under load, show it live, check every write')
+    .description(
+      'watch many ranges of an etcd in this process (or of --endpoints) under load, show it live, check every write',
+    )
     .option('--seconds <n>', 'how long to write', wholeNumber(1, 86_400), 20)
     .option('--ranges <n>', 'ranges to watch', wholeNumber(1, 100_000), 1_000)
     .option('--leases <n>', 'leases to hold, with a key each; 0 for none', wholeNumber(0, 1_000_000), 5_000)
@@ -45,12 +46,12 @@ async function demo(flags: DemoFlags): Promise<number> {
   // `vigil demo | head`: ends as with Ctrl-C, so that nothing is left behind.
   whenOutputBreaks(() => stop.stop());
   const view = viewFor(flags);
-  let own: KeptEtcd | undefined;
+  let own: DemoServer | undefined;
   try {
-    if (flags.endpoints === undefined) own = await startEtcd(flags, view, stop.signal);
+    if (flags.endpoints === undefined) own = await startServer(flags, view);
     // The environment is left out: a shell set up for a real cluster must not lend it to a load test.
     const options = { ...connectOptions(flags, {}), ...(own === undefined ? {} : { endpoints: own.endpoint }) };
-    const summary = await runOn(options, flags, view, stop.signal, own === undefined);
+    const summary = await runOn(options, flags, view, stop.signal, own);
     view.summary(summary);
     return summary.passed ? exitCode.ok : exitCode.failed;
   } catch (error) {
@@ -64,12 +65,11 @@ async function demo(flags: DemoFlags): Promise<number> {
   }
 }
 
-async function startEtcd(flags: DemoFlags, view: DemoView, signal: AbortSignal): Promise<KeptEtcd> {
+async function startServer(flags: DemoFlags, view: DemoView): Promise<DemoServer> {
   if ([flags.cacert, flags.cert, flags.key, flags.serverName].some((value) => value !== undefined))
     throw usageError('--cacert, --cert, --key and --server-name are for --endpoints');
-  const binary = findEtcd(process.env);
-  const own = await KeptEtcd.start(binary, signal);
-  view.note(`started ${binary} (pid ${String(own.pid)}) at ${own.endpoint}`);
+  const own = await DemoServer.start();
+  view.note(`an etcd in this process serves at ${own.endpoint}`);
   return own;
 }
 
@@ -78,12 +78,13 @@ async function runOn(
   flags: DemoFlags,
   view: DemoView,
   signal: AbortSignal,
-  isForeign: boolean,
+  own: DemoServer | undefined,
 ): Promise<DemoSummary> {
   const etcd = await connect({ ...options, shards: flags.shards, transport: flags.transport, signal });
   // Nobody else's keys begin so.
   const prefix = `vigil-demo/${randomBytes(8).toString('hex')}/`;
-  if (isForeign) view.note(`keys are written below ${prefix}, and deleted at the end`);
+  if (own === undefined) view.note(`keys are written below ${prefix}, and deleted at the end`);
+  own?.trimHistory(etcd);
   const keys = { prefix, ranges: flags.ranges, keysPerRange: KEYS_PER_RANGE };
   const { length: shardCount } = (await etcd.stats()).shards;
   const settings: DemoSettings = {
@@ -92,7 +93,7 @@ async function runOn(
     shards: flags.shards ?? shardCount,
     transport: flags.transport,
     leases: flags.leases,
-    ownsEtcd: !isForeign,
+    ownsServer: own !== undefined,
     writer: {
       kind: 'start',
       ...keys,
@@ -103,9 +104,9 @@ async function runOn(
   try {
     return await new DemoRun(etcd, settings, view).run(signal);
   } finally {
-    if (isForeign) {
+    if (own === undefined) {
       await etcd.kv
-        .delete({ prefix }, { timeoutMs: CLEANUP_TIMEOUT_MS })
+        .delete({ prefix }, { timeoutMs: options.requestTimeoutMs ?? CLEANUP_TIMEOUT_MS })
         .catch(() => note(`vigil: the demo's keys could not be deleted; do it with: vigil del --prefix ${prefix}`));
     }
     await etcd.close();

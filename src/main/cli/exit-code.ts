@@ -4,7 +4,7 @@ export const exitCode: {
   readonly ok: 0;
   /** It was carried out and failed: refused by the server, no such key, the demo's check failed. */
   readonly failed: 1;
-  /** It was not begun: wrong usage, no etcd, no server at the endpoints. */
+  /** It was not begun: wrong usage, no server at the endpoints, a port in use. */
   readonly notStarted: 2;
   /** Ended by Ctrl-C. */
   readonly interrupted: 130;

@@ -19,6 +19,9 @@ export function describeFailure(thrown: unknown): Failure {
   return { text, exitCode: notStarted ? exitCode.notStarted : exitCode.failed };
 }
 
+/** A failure that says what to do by itself: no hint is added. */
+export class ToldError extends EtcdError {}
+
 /** A mistake in the command line; told like one that the library found. */
 export function usageError(message: string): EtcdError {
   return new EtcdError(message, { code: 'invalid-argument', outcome: 'not-sent' });
@@ -27,6 +30,7 @@ export function usageError(message: string): EtcdError {
 function hintFor(error: EtcdError): string | undefined {
   if (error instanceof CompactedError && error.compactRevision > 0n)
     return `the oldest revision left is ${String(error.compactRevision)} (--rev ${String(error.compactRevision)})`;
+  if (error instanceof ToldError) return undefined;
   if (error.code === 'connect-failed') return 'is etcd running there? See --endpoints and ETCD_ENDPOINTS';
   return error.outcome === 'unknown' ? 'it may have been applied all the same' : undefined;
 }

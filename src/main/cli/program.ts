@@ -4,7 +4,6 @@ import { Command, CommanderError } from 'commander';
 import type { CommandContext } from './command-context.js';
 import { addDel } from './del.js';
 import { addDemo } from './demo.js';
-import { addDemoEtcd } from './demo-etcd.js';
 import { addDemoWriter } from './demo-writer.js';
 import { exitCode } from './exit-code.js';
 import { describeFailure } from './failure.js';
@@ -13,11 +12,12 @@ import { addLease } from './lease.js';
 import { guardOutput, note } from './output.js';
 import { addPut } from './put.js';
 import { addRelation } from './relation.js';
+import { addServe } from './serve.js';
 import { addWatch } from './watch.js';
 
 const EXIT_CODES = `
-Exit codes: 0 done; 1 failed (refused, no such key, check failed); 2 not begun (wrong usage, no etcd, no server at the
-endpoints); 130 ended by Ctrl-C.`;
+Exit codes: 0 done; 1 failed (refused, no such key, check failed); 2 not begun (wrong usage, no server at the endpoints,
+a port in use); 130 ended by Ctrl-C.`;
 
 /** Runs the command line; gives the exit code. Never throws. */
 export async function runVigil(args: readonly string[]): Promise<number> {
@@ -55,7 +55,7 @@ export function makeProgram(context: CommandContext): Command {
   addDel(program, context);
   addLease(program, context);
   addRelation(program, context);
-  addDemoEtcd(program, context);
+  addServe(program, context);
   addDemoWriter(program, context);
   return program;
 }

@@ -150,7 +150,9 @@ export class Http2Stream implements GrpcStream {
     // open, it has nothing left to say to a call that is over.
     this.#readToEnd = true;
     this.#closedByPeer = this.#http2.closed;
-    this.#reset();
+    // A side that has finished closes by itself: a reset besides counts against the client, at servers on Node with a GOAWAY
+    // after a thousand.
+    if (!this.#http2.writableFinished) this.#reset();
   }
 
   #onClose(): void {

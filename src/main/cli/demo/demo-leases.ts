@@ -78,7 +78,7 @@ export class DemoLeases {
     };
   }
 
-  /** @param atOnce the server ends anyway: nothing is revoked. */
+  /** @param atOnce the server ends anyway, or is away: nothing is revoked. */
   async close(atOnce: boolean): Promise<void> {
     if (atOnce) this.#leases.release();
     else await this.#leases.revoke({ timeoutMs: REVOKE_TIMEOUT_MS });

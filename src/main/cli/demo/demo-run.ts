@@ -23,8 +23,8 @@ export interface DemoSettings {
   readonly transport: string;
   /** Leases to hold; 0 for none. */
   readonly leases: number;
-  /** The etcd ends with the demo: what is left in it does not matter. */
-  readonly ownsEtcd: boolean;
+  /** The server is the demo's own and ends with it: what is left in it does not matter. */
+  readonly ownsServer: boolean;
 }
 
 const TICK_MS = 200;
@@ -44,6 +44,7 @@ export class DemoRun {
   readonly #shards: ShardFigures;
   #leases: DemoLeases | undefined;
   #problem: string | undefined;
+  #isServerAway = false;
   #etcdVersion: string | undefined;
   #lastSeen = 0;
   #lastFrameMs = 0;
@@ -80,7 +81,7 @@ export class DemoRun {
       }
     } finally {
       // Where the server is away they run out by themselves.
-      await this.#leases?.close(this.#settings.ownsEtcd).catch(() => undefined);
+      await this.#leases?.close(this.#settings.ownsServer || this.#isServerAway).catch(() => undefined);
       await group.close();
     }
   }
@@ -110,6 +111,7 @@ export class DemoRun {
       if (verdict !== undefined) this.#problem ??= leaseProblem(verdict);
       return verdict;
     } catch (error) {
+      this.#isServerAway = true;
       this.#problem ??= `the leases could not be checked: ${error instanceof Error ? error.message : String(error)}`;
       return undefined;
     }
@@ -152,6 +154,7 @@ export class DemoRun {
     return {
       passed: this.#problem === undefined && isFaultless(verdict),
       interrupted: wasInterrupted,
+      embedded: this.#settings.ownsServer,
       etcdVersion: this.#etcdVersion,
       transport: this.#settings.transport,
       ranges: this.#settings.keys.ranges,
@@ -240,7 +243,8 @@ export class DemoRun {
 
   /** Whatever the server sent has arrived after this: an event that came twice has been counted. */
   async #flush(group: WatchGroup): Promise<void> {
-    const asked = Array.from(group.members(), (member) => member.progress({ timeoutMs: PROGRESS_TIMEOUT_MS }));
+    const timeoutMs = Math.min(PROGRESS_TIMEOUT_MS, this.#settings.writer.connect.requestTimeoutMs ?? Infinity);
+    const asked = Array.from(group.members(), (member) => member.progress({ timeoutMs }));
     await Promise.allSettled(asked);
   }
 

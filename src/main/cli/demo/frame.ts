@@ -50,6 +50,8 @@ export interface Frame {
 export interface DemoSummary {
   readonly passed: boolean;
   readonly interrupted: boolean;
+  /** On a server of its own, in this process. */
+  readonly embedded: boolean;
   readonly etcdVersion: string | undefined;
   readonly transport: string;
   readonly ranges: number;

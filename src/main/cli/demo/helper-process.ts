@@ -11,7 +11,7 @@ export class HelperProcess<Outgoing extends Serializable, Incoming> {
   readonly exited: Promise<string>;
 
   /** @param name the hidden subcommand. */
-  constructor(name: 'demo-writer' | 'demo-etcd', onMessage: (message: Incoming) => void) {
+  constructor(name: 'demo-writer', onMessage: (message: Incoming) => void) {
     this.#child = fork(fileURLToPath(new URL('../vigil.js', import.meta.url)), [name], {
       detached: true,
       execArgv: [],

@@ -28,12 +28,6 @@ export type FromWriter =
   | { readonly kind: 'done'; readonly refused: number; readonly lastError: string | undefined }
   | { readonly kind: 'failed'; readonly message: string };
 
-export type ToKeeper = { readonly kind: 'start'; readonly binary: string };
-
-export type FromKeeper =
-  | { readonly kind: 'ready'; readonly endpoint: string; readonly pid: number; readonly folder: string }
-  | { readonly kind: 'failed'; readonly message: string };
-
 /** The range with this index, as a prefix. */
 export function rangePrefix({ prefix }: DemoKeys, range: number): string {
   return `${prefix}r${String(range)}/`;

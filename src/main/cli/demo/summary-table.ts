@@ -34,7 +34,11 @@ function leasesWord({ leases }: DemoSummary): string {
 
 function rowsOf(summary: DemoSummary): (readonly [string, string])[] {
   const { verdict } = summary;
-  const version = summary.etcdVersion === undefined ? 'etcd' : `etcd ${summary.etcdVersion}`;
+  const server = summary.embedded
+    ? 'the embedded server'
+    : summary.etcdVersion === undefined
+      ? 'etcd'
+      : `etcd ${summary.etcdVersion}`;
   const shards =
     summary.shards === 'inline'
       ? 'inline'
@@ -43,7 +47,7 @@ function rowsOf(summary: DemoSummary): (readonly [string, string])[] {
         : `${String(summary.shards)} worker threads`;
   const cut = summary.interrupted ? ' (interrupted)' : '';
   const rows: (readonly [string, string])[] = [
-    ['ran', `${summary.seconds.toFixed(1)} s${cut} on ${version}`],
+    ['ran', `${summary.seconds.toFixed(1)} s${cut} on ${server}`],
     ['watches', `${count(summary.ranges)} in one group, created in ${milliseconds(summary.watchesCreatedMs)}`],
     ['engine', `${shards}, ${summary.transport}`],
     ['writes', count(summary.written)],

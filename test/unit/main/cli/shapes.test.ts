@@ -82,6 +82,7 @@ describe("the demo's verdict", () => {
   const summary: DemoSummary = {
     passed: false,
     interrupted: false,
+    embedded: false,
     etcdVersion: '3.5.0',
     transport: 'http2',
     ranges: 1,
