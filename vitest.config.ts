@@ -8,7 +8,16 @@ import { announceMissingEtcd, selectedFiles } from './test/support/missing-etcd.
 
 const etcdProjects = new Map([
   ['contract', ['test/contract/']],
-  ['integration', ['test/integration/', 'test/fault/', 'test/embedded/differential/', 'test/embedded/etcdctl/']],
+  [
+    'integration',
+    [
+      'test/integration/',
+      'test/fault/',
+      'test/embedded/differential/',
+      'test/embedded/random/',
+      'test/embedded/etcdctl/',
+    ],
+  ],
 ]);
 const types = ['test/types/**/*.test.ts'];
 const patterns = (folders: readonly string[]): string[] => folders.map((folder) => `${folder}**/*.test.ts`);
