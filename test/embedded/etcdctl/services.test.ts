@@ -3,30 +3,17 @@ import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Etcdctl } from '../../support/etcdctl.js';
-import { defaultEtcd } from '../../support/etcd-binary.js';
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { Etcdctl } from '../../support/etcdctl.js';
 import { eventually } from '../../support/poll.js';
-import { startEmbedded } from '../differential/embedded-server.js';
+import { embeddedWithEtcdctl, following } from './etcdctl-fixture.js';
 
-let server: Awaited<ReturnType<typeof startEmbedded>>;
+const fixture = embeddedWithEtcdctl();
 let ctl: Etcdctl;
 
-beforeEach(async () => {
-  server = await startEmbedded();
-  // Without a scheme: etcdctl 3.4 sends it along as the authority in calls to one member, which Node's HTTP/2 refuses.
-  ctl = new Etcdctl({ binary: defaultEtcd(), endpoint: server.address });
+beforeEach(() => {
+  ctl = fixture.ctl();
 });
-afterEach(async () => {
-  await server.close();
-});
-
-/** What a command that keeps running has printed so far. */
-function following(child: ReturnType<Etcdctl['start']>): () => string {
-  let printed = '';
-  child.stdout.on('data', (chunk: Buffer) => (printed += chunk.toString()));
-  return () => printed;
-}
 
 describe('etcdctl', () => {
   it('user add, get, list, passwd, grant-role, revoke-role, delete', async () => {
@@ -68,7 +55,9 @@ describe('etcdctl', () => {
   });
 
   it('member list, add --learner, update, remove', async () => {
-    expect(await ctl.run(['member', 'list'])).toContain(`started, default, http://localhost:2380, ${server.endpoint}`);
+    expect(await ctl.run(['member', 'list'])).toContain(
+      `started, default, http://localhost:2380, ${fixture.server().endpoint}`,
+    );
     const added = await ctl.run(['member', 'add', 'other', '--learner', '--peer-urls=http://127.0.0.1:9']);
     const memberId = /Member\s+([0-9a-f]+) added/.exec(added)?.[1] ?? '';
     expect(await ctl.run(['member', 'list'])).toMatch(/unstarted, , http:\/\/127.0.0.1:9, , true/);
