@@ -22,7 +22,7 @@ const etcdProjects = new Map([
 const types = ['test/types/**/*.test.ts'];
 const patterns = (folders: readonly string[]): string[] => folders.map((folder) => `${folder}**/*.test.ts`);
 
-/** Files that need several members, data that outlives its server, etcd's metrics, or the etcdctl that came with it. */
+/** Files that need several members, a plain socket beside TLS, data that outlives its server, etcd's metrics, or the etcdctl that came with it. */
 const needsRealEtcd = [
   'cli-demo',
   'connect-from-file',
@@ -33,6 +33,7 @@ const needsRealEtcd = [
   'lease-faults',
   'lease-model',
   'reconfigure',
+  'relation-client-engine',
   'relation-engine',
   'support-clients',
   'support-etcd',

@@ -33,7 +33,7 @@ afterEach(async () => {
 
 function info(...endpoints: string[]): EtcdConnectionInfo {
   const source = { protocol: 'etcd', relationId: 'etcd:1', member: 'etcd/0' } as const;
-  return { endpoints, version: '3.5.0', tls: undefined, username: undefined, source };
+  return { endpoints, version: '3.5.0', tls: undefined, isComplete: true, username: undefined, source };
 }
 
 async function following(): Promise<{ etcd: Etcd; status: StatusLog }> {
@@ -144,8 +144,14 @@ describe('a relation', () => {
     const status = new StatusLog(etcd);
     offer(info(second));
     await eventually(() => status.has('settings-changed'));
-    offer(undefined);
+    // Half a bundle: connecting with it could only fail, so everything goes on with the last settings.
+    offer({ ...info(first), isComplete: false });
     await eventually(() => status.has('settings-withdrawn'));
+    expect(status.of('settings-changed')).toHaveLength(1);
+    offer(info(second));
+    await eventually(() => status.has('settings-restored'));
+    offer(undefined);
+    await eventually(() => status.of('settings-withdrawn').length === 2);
     await etcd.kv.put('relation', '1');
   });
 });

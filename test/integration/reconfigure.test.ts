@@ -162,7 +162,7 @@ describe('endpoints of a cluster of three', () => {
     ]);
   });
 
-  it('applied although none answers: streams stay on the old ones, and move when one does', async () => {
+  it('applied although none answers: streams stay on the old ones, calls wait, and all move when one does', async () => {
     const [first = ''] = cluster.endpoints;
     const proxy = owned(await FaultProxy.start({ port: cluster.members[1]?.port ?? 0 }));
     await proxy.refuse();
@@ -173,10 +173,17 @@ describe('endpoints of a cluster of three', () => {
     const tenants = await Tenants.of(etcd, 'apply/');
     const answer = await etcd.reconfigure({ endpoints: proxy.endpoint, unreachable: 'apply' });
     expect(answer.answered).toEqual([]);
+    let isOver = false;
+    const waiting = etcd.kv.put('applied/x', '1').finally(() => (isOver = true));
+    // One that does not wait as long says so, and has written nothing.
+    await expect(etcd.kv.put('applied/y', '1', { timeoutMs: 300 })).rejects.toMatchObject({ outcome: 'not-sent' });
     const last = await tenants.fleet.settle(raw);
     await eventually(() => status.of('disconnected').some(({ endpoint }) => endpoint === proxy.endpoint));
     expect(tenants.fleet.recorder.lastRevision(100n)).toBe(last);
+    expect(isOver).toBe(false);
     await proxy.restore();
+    expect((await waiting).header.revision).toBeGreaterThan(last);
+    expect((await raw.range('applied/y', prefixEnd('applied/y'))).kvs).toEqual([]);
     await left(status, first);
     await tenants.expectNothingLost(raw);
   });
@@ -219,6 +226,27 @@ describe('endpoints of a cluster of three', () => {
     expect((await raw.range('late/', prefixEnd('late/'))).kvs).toEqual([]);
     await etcd.reconfigure({ endpoints: first });
     await tenants.expectNothingLost(owned(new RawEtcd(cluster.members[0]?.address ?? '')));
+  });
+
+  it('of two clusters in a lazy engine: the first that answers is the one, the other is never used', async () => {
+    const proxy = owned(await FaultProxy.start({ port: cluster.members[0]?.port ?? 0 }));
+    const etcd = owned(await connect({ endpoints: [proxy.endpoint, other.endpoint], shards: 1, lazy: true }));
+    await etcd.kv.put('lazy/0', 'x');
+    const status = new StatusLog(etcd);
+    const tenants = await Tenants.of(etcd, 'lazy/');
+    await proxy.refuse();
+    proxy.cut();
+    const lanes = ['live', 'lease'] as const;
+    await eventually(() =>
+      lanes.every((lane) =>
+        status.of('disconnected').some((one) => one.lane === lane && one.error.code === 'cluster-mismatch'),
+      ),
+    );
+    await expect(etcd.kv.put('lazy/0', 'y', { timeoutMs: 1_000 })).rejects.toMatchObject({ outcome: 'not-sent' });
+    const strange = owned(new RawEtcd(other.address));
+    expect((await strange.range('lazy/', prefixEnd('lazy/'))).kvs).toEqual([]);
+    await proxy.restore();
+    await tenants.expectNothingLost(owned(new RawEtcd(cluster.members[1]?.address ?? '')));
   });
 
   it('a respawned shard starts with the newest', async () => {

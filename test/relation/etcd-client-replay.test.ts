@@ -175,6 +175,7 @@ describe('v0 and v0: reqv0_provv0', () => {
       endpoints: [`https://${endpoints ?? ''}`],
       version: '3.6.4',
       tls: { ca: material.ca, ...material.certA },
+      isComplete: true,
       username: 'cn',
       source: { protocol: 'etcd_client/v0', relationId: 'etcd-client:9', member: 'provv0' },
     });

@@ -63,6 +63,7 @@ describeBackends((kind) => {
         endpoints: ['https://10.0.0.1:2379'],
         version: '3.6.4',
         tls: { ca: material.ca, ...material.certA },
+        isComplete: true,
         username: 'cn',
         source: {
           protocol: protocol === 'v0' ? 'etcd_client/v0' : 'etcd_client/v1',

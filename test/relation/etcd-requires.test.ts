@@ -155,6 +155,67 @@ describeBackends((kind) => {
     expect(await world.look()).toMatchObject({ string: 'https://one:2379', tls: { client_key: 'K10' } });
   });
 
+  it('reads what is there also in the hooks in which its own unit goes', async () => {
+    const world = new World({ etcd: 2 });
+    world.publish('etcd/0', { connection_string: 'https://10.0.0.1:2379', ...TLS });
+    world.publish('etcd/1', { connection_string: 'https://10.0.0.2:2379', ...TLS });
+    await world.look();
+    world.model.removeUnit('client/0');
+    // Each of the others departs from it, one after another, and then the relation is broken.
+    expect(await world.look('etcd-relation-departed')).toMatchObject({ string: 'https://10.0.0.2:2379', tls: TLS });
+    expect(await world.look('etcd-relation-departed')).toMatchObject({ flags: ['connected'], string: null });
+    expect(await world.look('etcd-relation-broken')).toMatchObject({ flags: [], relations: [] });
+  });
+
+  it('is not complete for the engine while a part of the credentials is missing', async () => {
+    const world = new World();
+    const complete = async (settings: Record<string, string>): Promise<boolean | undefined> => {
+      world.publish('etcd/0', settings);
+      let found: boolean | undefined;
+      await world.look();
+      world.model.fire('client/0', 'update-status');
+      const charm: Charm = async (backend) => {
+        found = (await EtcdRequires.load(backend, 'etcd')).connection()?.isComplete;
+      };
+      await world.model.run(kind.charm(charm), 'client/0');
+      return found;
+    };
+    expect(await complete({ client_cert: 'C' })).toBeUndefined();
+    expect(await complete({ connection_string: 'https://10.0.0.1:2379' })).toBe(false);
+    expect(await complete(TLS)).toBe(true);
+    expect(await complete({ client_key: '' })).toBe(false);
+    expect(await complete({ client_cert: '', client_ca: '' })).toBe(true);
+    expect(await complete({ connection_string: 'http://10.0.0.1:2379', client_cert: 'C' })).toBe(true);
+  });
+
+  it('goes on in the next hook when one process lives through several', async () => {
+    const world = new World();
+    world.publish('etcd/0', { connection_string: 'https://10.0.0.1:2379' });
+    await world.look();
+    let etcd: EtcdRequires | undefined;
+    const told: (readonly string[] | undefined)[] = [];
+    const charm: Charm = async (backend) => {
+      if (etcd === undefined) {
+        etcd = await EtcdRequires.load(backend, 'etcd');
+        etcd.onConnection((connection) => told.push(connection?.endpoints));
+      } else await etcd.refresh(backend);
+      await etcd.commit();
+    };
+    const hook = async (): Promise<void> => {
+      world.model.fire('client/0', 'update-status');
+      let context;
+      do context = await world.model.run(kind.charm(charm), 'client/0');
+      while (context?.hook !== 'update-status');
+    };
+    await hook();
+    world.publish('etcd/0', { connection_string: 'https://10.0.0.2:2379' });
+    await hook();
+    await hook();
+    world.publish('etcd/0', { connection_string: '' });
+    await hook();
+    expect(told).toEqual([['https://10.0.0.2:2379'], undefined]);
+  });
+
   it('takes credentials never from another relation', async () => {
     const world = new World({ etcd: 1, other: 1 });
     const second = world.model.relate('client:etcd', 'other:db');
@@ -212,7 +273,7 @@ describeBackends((kind) => {
         const other = { relationId: 'etcd:1' };
         expect(etcd.connection()).toEqual({
           endpoints: ['https://[2001:db8::1]:2379', 'https://b:2379'],
-          ...{ version: undefined, tls: undefined, username: undefined },
+          ...{ version: undefined, tls: undefined, isComplete: true, username: undefined },
           source: { protocol: 'etcd', relationId: 'etcd:0', member: 'etcd/0' },
         });
         expect(etcd.connection(other)).toMatchObject({ tls: { ca: 'A', cert: 'C', key: 'K' }, version: '3.6.4' });

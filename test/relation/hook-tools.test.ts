@@ -208,6 +208,24 @@ describe('hook tools', () => {
     expect(await secretFolders()).toEqual(before);
   });
 
+  it('are never given a name that they could take for an option', async () => {
+    const calls: ((backend: JujuBackend) => Promise<unknown>)[] = [
+      (backend) => backend.relationIds('--format=yaml'),
+      (backend) => backend.relationUnits('--app'),
+      (backend) => backend.readDatabag('etcd:0', '--app'),
+      (backend) => backend.networkInfo('--primary-address'),
+      (backend) => backend.grantSecret('secret:abc', 'etcd:0', '--help'),
+      (backend) => backend.grantSecret('--help', 'etcd:0'),
+      (backend) => backend.removeSecret('--help'),
+    ];
+    agent.calls.splice(0);
+    for (const call of calls) {
+      const error: unknown = await inHook((backend) => call(backend).catch((thrown: unknown) => thrown));
+      expect(error).toMatchObject({ outcome: 'not-sent' });
+    }
+    expect(agent.calls).toEqual([]);
+  });
+
   it('leave no file of a secret behind when they fail or hang', async () => {
     const before = await secretFolders();
     await failure(refuse(1, 'ERROR no\n'), (backend) => backend.addSecret({ password: SECRET }));

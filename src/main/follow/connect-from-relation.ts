@@ -6,9 +6,10 @@ import { connectFollowing, type FollowOptions } from './follower.js';
 
 /**
  * Connects to the etcd that a requiring endpoint offers (`EtcdRequires`, `EtcdClientRequires` of etcd-vigil/relation), and follows
- * it: whenever its `refresh()` finds other endpoints or credentials, they are replaced in place. Waits while etcd is not
- * available there; `signal` ends that. A broken relation is told by `settings-withdrawn`, and everything goes on with the last
- * settings; see {@link connectFromFile}, which also is what a charm's service needs: hooks do not live long enough.
+ * it: whenever its `refresh()` finds other endpoints or credentials, they are replaced in place. Each later hook calls
+ * `refresh(backend)` with its own backend. Waits while etcd is not available there, or its credentials are not complete; `signal` ends
+ * that. A broken relation is told by `settings-withdrawn`, and everything goes on with the last settings; see
+ * {@link connectFromFile}, which also is what a charm's service needs: hooks do not live long enough.
  *
  * @throws EtcdError as `connect`.
  */

@@ -16,7 +16,7 @@ export function offerOfFile(file: ConnectionFile, use: TlsUse | undefined): Conn
 }
 
 export function offerOfRelation(connection: EtcdConnectionInfo | undefined, use: TlsUse | undefined): ConnectionOffer {
-  return connection === undefined ? { kind: 'none' } : offer(connection.endpoints, connection.tls, use);
+  return connection?.isComplete === true ? offer(connection.endpoints, connection.tls, use) : { kind: 'none' };
 }
 
 /** Certificates that come with plain endpoints only, as some providers publish them, mean nothing. */

@@ -12,12 +12,13 @@
  *   { "format": "etcd-vigil/connection", "version": 1, "state": "unavailable" }
  */
 import { randomBytes } from 'node:crypto';
-import { constants } from 'node:fs';
-import { chmod, chown, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { chmod, chown, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { EtcdError } from '../../wire/errors.js';
 import { encodeConnectionFile, parseConnectionFile, type ConnectionFile } from './connection-file-format.js';
 import { saveCredentialFiles, type CredentialFileOptions, type CredentialPaths } from './credential-files.js';
+import { checkBundle } from './pem.js';
+import { makePrivateFolder, syncFolder, writeNewFile } from './private-file.js';
 import type { EtcdConnectionInfo } from './relation-endpoint.js';
 
 /** How {@link writeConnectionFile} writes. */
@@ -28,12 +29,14 @@ export interface ConnectionFileOptions extends CredentialFileOptions {
 
 /**
  * Writes the connection file: mode 0600, complete on disk before it can be seen, exchanged in one step by renaming, folders that
- * are missing made with 0700. Nothing is written where it holds the same already.
+ * are missing made with 0700. Nothing is written where it holds the same already. Credentials are checked before anything is
+ * written.
  *
- * @param connection what the relation offers (`requires.connection()`); `undefined` tells the service that it offers nothing now.
+ * @param connection what the relation offers (`requires.connection()`). `undefined`, or one that is not complete yet, tells the
+ *   service that nothing can be used now.
  * @returns whether the file, or a credential file, is another one than before.
- * @throws EtcdError `file-failed` where the file system refuses, `invalid-argument` for credentials that cannot be used; the files
- *   hold what they held before.
+ * @throws EtcdError `file-failed` where the file system refuses, `invalid-credentials` for credentials that cannot be used,
+ *   `invalid-argument` for paths that are not allowed; the files hold what they held before.
  */
 export async function writeConnectionFile(
   path: string,
@@ -42,12 +45,18 @@ export async function writeConnectionFile(
 ): Promise<{ readonly changed: boolean }> {
   const { credentials, ...access } = options;
   let hasNewCredentials = false;
-  if (credentials !== undefined && connection?.tls?.cert !== undefined && connection.tls.key !== undefined) {
-    const { ca, cert, key } = connection.tls;
-    // First: the connection file must never name files that do not hold what it means.
-    hasNewCredentials = (await saveCredentialFiles(credentials, { ca, cert, key }, access)).changed;
+  let offered = connection?.isComplete === true ? connection : undefined;
+  if (offered?.tls?.cert !== undefined && offered.tls.key !== undefined) {
+    const { ca, cert, key } = offered.tls;
+    if (credentials === undefined) {
+      const checked = checkBundle({ ca, cert, key });
+      offered = { ...offered, tls: { ca: checked.ca, cert: checked.cert, key: checked.key } };
+    } else {
+      // First: the connection file must never name files that do not hold what it means.
+      hasNewCredentials = (await saveCredentialFiles(credentials, { ca, cert, key }, access)).changed;
+    }
   }
-  const text = encodeConnectionFile(connection, credentials);
+  const text = encodeConnectionFile(offered, credentials);
   try {
     const isNew = await exchange(resolve(path), text, options.owner);
     return { changed: isNew || hasNewCredentials };
@@ -79,32 +88,17 @@ async function exchange(path: string, text: string, owner: CredentialFileOptions
       await chown(path, owner.uid, owner.gid);
     return false;
   }
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  await makePrivateFolder(dirname(path), 0o700, owner);
   const temporary = `${path}.new-${String(process.pid)}-${randomBytes(8).toString('hex')}`;
   try {
-    await write(temporary, text, owner);
+    await writeNewFile(temporary, text, 0o600, owner);
     await rename(temporary, path);
   } catch (error) {
     await rm(temporary, { force: true });
     throw error;
   }
-  const folder = await open(dirname(path), constants.O_RDONLY | constants.O_DIRECTORY);
-  await folder.sync().finally(() => folder.close());
+  await syncFolder(dirname(path));
   return true;
-}
-
-async function write(path: string, text: string, owner: CredentialFileOptions['owner']): Promise<void> {
-  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
-  const file = await open(path, flags, 0o600);
-  try {
-    if (owner !== undefined) await file.chown(owner.uid, owner.gid);
-    // Whatever the umask is.
-    await file.chmod(0o600);
-    await file.writeFile(text);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
 }
 
 function failed(path: string, what: string, cause: unknown): EtcdError {

@@ -15,6 +15,7 @@ export interface CredentialPaths {
   readonly caPath: string;
 }
 
+/** Who may read the files. */
 export interface CredentialFileOptions {
   /** Mode of the certificate and the authorities' file: 0o600 (default) or 0o644. The key is always 0600. */
   readonly certMode?: 0o600 | 0o644 | undefined;
@@ -45,7 +46,8 @@ const turns = new Map<string, Promise<unknown>>();
  * the first certificate of `cert`. An expired certificate is saved: see `expiresAt`. Earlier generations are removed, and what a
  * crash left behind.
  *
- * @throws EtcdError `invalid-argument` for an incomplete or unusable bundle, or paths that are not allowed: nothing was written.
+ * @throws EtcdError `invalid-credentials` for an incomplete or unusable bundle, `invalid-argument` for paths or options that are not
+ *   allowed: nothing was written.
  * @throws EtcdError `file-failed` where the file system refuses; the files hold what they held before.
  */
 export async function saveCredentialFiles(
@@ -67,7 +69,7 @@ export async function saveCredentialFiles(
 /**
  * Reads a bundle that belongs together, also while another process replaces it.
  *
- * @throws EtcdError `file-failed` where a file is missing or cannot be read, `invalid-argument` where what is there is no bundle.
+ * @throws EtcdError `file-failed` where a file is missing or cannot be read, `invalid-credentials` where what is there is no bundle.
  */
 export async function readCredentialFiles(paths: CredentialPaths): Promise<CheckedBundle> {
   const places = checkPaths(paths);

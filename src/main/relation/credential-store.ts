@@ -11,21 +11,9 @@
  */
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import {
-  chmod,
-  chown,
-  lstat,
-  mkdir,
-  open,
-  readdir,
-  readFile,
-  readlink,
-  rename,
-  rm,
-  stat,
-  symlink,
-} from 'node:fs/promises';
+import { lstat, open, readdir, readFile, readlink, rename, rm, symlink } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
+import { ignoreMissing, makePrivateFolder, syncFolder, writeNewFile, type FileOwner } from './private-file.js';
 
 export const PARTS = ['key', 'cert', 'ca'] as const;
 export type Part = (typeof PARTS)[number];
@@ -38,7 +26,7 @@ export type PartTexts = Readonly<Record<Part, string>>;
 export interface FileAccess {
   readonly keyMode: number;
   readonly certMode: number;
-  readonly owner: { readonly uid: number; readonly gid: number } | undefined;
+  readonly owner: FileOwner;
 }
 
 const CURRENT = 'current';
@@ -123,7 +111,8 @@ export class CredentialStore {
     try {
       for (const part of PARTS) {
         const text = texts[part];
-        if (text !== undefined) await this.#writePart(join(folder, part), part, text);
+        if (text === undefined) continue;
+        await writeNewFile(join(folder, part), text, this.#modeOf(part), this.#access.owner);
       }
       await syncFolder(folder);
       await syncFolder(this.#folder);
@@ -132,21 +121,6 @@ export class CredentialStore {
       throw error;
     }
     return generation;
-  }
-
-  async #writePart(path: string, part: Part, text: string): Promise<void> {
-    const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
-    const file = await open(path, flags, 0o600);
-    try {
-      const { owner } = this.#access;
-      // Owner before mode: chown clears bits, and the text comes when both are right.
-      if (owner !== undefined) await file.chown(owner.uid, owner.gid);
-      await file.chmod(this.#modeOf(part));
-      await file.writeFile(text);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
   }
 
   /**
@@ -173,18 +147,10 @@ export class CredentialStore {
     await putLink(join(this.#folder, CURRENT), generation);
   }
 
-  /** Makes a folder and the parents that are missing, private from the start. */
+  /** Others may pass through our own folders, never list them, only where they may read a certificate there. */
   async #makeFolder(folder: string): Promise<void> {
-    const stats = await stat(folder).catch(ignoreMissing);
-    if (stats !== undefined) return;
-    await this.#makeFolder(dirname(folder));
-    // Others may pass through, never list, only where they may read a certificate in it.
     const mode = folder.startsWith(this.#folder) && this.#access.certMode !== 0o600 ? 0o711 : 0o700;
-    await mkdir(folder, { mode });
-    const { owner } = this.#access;
-    if (owner !== undefined) await chown(folder, owner.uid, owner.gid);
-    // The process's umask may have taken bits away.
-    await chmod(folder, mode);
+    await makePrivateFolder(folder, mode, this.#access.owner);
   }
 
   async #setAccess(part: Part): Promise<void> {
@@ -226,15 +192,6 @@ async function refuseFolder(path: string): Promise<void> {
   throw Object.assign(new Error(`'${path}' is a folder`), { code: 'EISDIR' });
 }
 
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, constants.O_RDONLY | constants.O_DIRECTORY);
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
 /** True for what another, living process has made. */
 function isBusy(name: string): boolean {
   const pid = Number(/^(?:\.new-)?(\d+)-/u.exec(name)?.[1]);
@@ -245,11 +202,4 @@ function isBusy(name: string): boolean {
   } catch (error) {
     return error instanceof Error && 'code' in error && error.code === 'EPERM';
   }
-}
-
-/** For `.catch`: a file that is not there is no failure. */
-function ignoreMissing(error: unknown): undefined {
-  if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR'))
-    return undefined;
-  throw error;
 }

@@ -45,7 +45,7 @@ export class EtcdRequires implements EtcdConnectionSource {
   readonly role = 'requires';
   readonly interface = 'etcd';
   readonly ownFlags: readonly string[];
-  readonly #backend: JujuBackend;
+  #backend: JujuBackend;
   readonly #listeners = new Set<(connection: EtcdConnectionInfo | undefined) => void>();
   #relations: readonly EtcdRelationView[] = [];
   #remembered: Snapshot = EMPTY_SNAPSHOT;
@@ -143,7 +143,8 @@ export class EtcdRequires implements EtcdConnectionSource {
     return () => void this.#listeners.delete(listener);
   }
 
-  async refresh(): Promise<void> {
+  async refresh(backend: JujuBackend = this.#backend): Promise<void> {
+    this.#backend = backend;
     const before = JSON.stringify(this.connection());
     this.#remembered = await readSnapshot(this.#backend, this.#stateKey);
     const live = await liveRelations(this.#backend, this.name);

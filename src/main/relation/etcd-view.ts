@@ -28,6 +28,8 @@ export interface EtcdUnitView {
   readonly version: string | undefined;
   /** Key, certificate and authorities, if it has all three. */
   readonly credentials: CredentialBundle | undefined;
+  /** It has one or two of the three: it is about to send the rest, or to take these back. */
+  readonly hasHalfBundle: boolean;
 }
 
 /** What one relation offers. */
@@ -51,13 +53,16 @@ export function splitConnectionString(text: string): string[] {
 export function unitView(unit: string, bag: Databag): EtcdUnitView {
   const connectionString = present(bag.get(ETCD_KEYS.connectionString));
   const endpoints = splitConnectionString(connectionString ?? '');
-  const [key, cert, ca] = [bag.get(ETCD_KEYS.key), bag.get(ETCD_KEYS.cert), bag.get(ETCD_KEYS.ca)].map(present);
+  const parts = [bag.get(ETCD_KEYS.key), bag.get(ETCD_KEYS.cert), bag.get(ETCD_KEYS.ca)].map(present);
+  const [key, cert, ca] = parts;
+  const credentials = key === undefined || cert === undefined || ca === undefined ? undefined : { key, cert, ca };
   return {
     unit,
     connectionString: endpoints.length === 0 ? undefined : connectionString,
     endpoints,
     version: present(bag.get(ETCD_KEYS.version)),
-    credentials: key === undefined || cert === undefined || ca === undefined ? undefined : { key, cert, ca },
+    credentials,
+    hasHalfBundle: credentials === undefined && parts.some((part) => part !== undefined),
   };
 }
 
@@ -76,9 +81,15 @@ export function connectionOf(view: EtcdRelationView | undefined): EtcdConnection
     endpoints: source.endpoints,
     version: source.version,
     tls: credentials && { ca: credentials.ca, cert: credentials.cert, key: credentials.key },
+    isComplete:
+      credentials !== undefined || !usesTls(source.endpoints) || !view.units.some(({ hasHalfBundle }) => hasHalfBundle),
     username: undefined,
     source: { protocol: 'etcd', relationId: view.relationId, member: source.unit },
   };
+}
+
+function usesTls(endpoints: readonly string[]): boolean {
+  return endpoints.some((endpoint) => endpoint.startsWith('https:'));
 }
 
 function present(value: string | undefined): string | undefined {

@@ -2,6 +2,7 @@
  * What every endpoint class of the relation layer (EtcdRequires, EtcdProvides, and those of etcd_client) shows to the
  * dispatcher and to the engine. Main thread; types only.
  */
+import type { JujuBackend } from './backend.js';
 
 /** The section of the charm's metadata that an endpoint stands in. */
 export type EndpointRole = 'requires' | 'provides' | 'peers';
@@ -51,6 +52,11 @@ export interface EtcdConnectionInfo {
   /** The server's version, where the provider tells it; without it etcd 2 must be assumed. */
   readonly version: string | undefined;
   readonly tls: RelationTls | undefined;
+  /**
+   * False while only a part of the credentials is there: a key without its certificate, or (`etcd_client`) no own certificate
+   * or no authorities yet. An engine waits then, or goes on with what it has.
+   */
+  readonly isComplete: boolean;
   /** The etcd user that the client certificate stands for, where the provider tells it. */
   readonly username: string | undefined;
   readonly source: {
@@ -65,6 +71,12 @@ export interface EtcdConnectionInfo {
 export interface EtcdConnectionSource extends RelationEndpoint {
   /** What was read last, or `undefined` while etcd is not available on this endpoint. */
   connection(): EtcdConnectionInfo | undefined;
+  /**
+   * See {@link RelationEndpoint.refresh}.
+   *
+   * @param backend the hook to read in from now on, where one process lives through several; default: the same as before.
+   */
+  refresh(backend?: JujuBackend): Promise<void>;
   /**
    * Calls `listener` after each {@link refresh} that changed what {@link connection} answers, in its turn, with the new
    * answer. The listener must not throw.

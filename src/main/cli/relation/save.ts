@@ -40,7 +40,7 @@ async function save(endpoint: string, flags: SaveFlags): Promise<number> {
   await print(
     flags.json === true ? `${JSON.stringify({ endpoint, changed })}\n` : changed ? 'changed\n' : 'unchanged\n',
   );
-  return connection === undefined ? exitCode.failed : exitCode.ok;
+  return connection?.isComplete === true ? exitCode.ok : exitCode.failed;
 }
 
 function pathsOf({ key, cert, ca }: SaveFlags): CredentialPaths | undefined {

@@ -45,10 +45,13 @@ export async function readConnection(
   const isPlain = tls.get('tls')?.toLowerCase() === 'false';
   const endpoints = endpointList(user.get('uris') ?? answer.endpoints, isPlain ? 'http' : 'https');
   if (endpoints.length === 0) return { waiting: `'${remoteApp}' has published no endpoint that can be read` };
+  const material = isPlain ? undefined : tlsOf(tls.get('tls-ca'), asked.certificate);
   return {
     endpoints,
     version: answer.version,
-    tls: isPlain ? undefined : tlsOf(tls.get('tls-ca'), asked.certificate),
+    tls: material,
+    // The certificate is all that the servers know a client by.
+    isComplete: isPlain || material?.cert !== undefined,
     username: user.get('username'),
     source: { protocol: `etcd_client/${protocol}`, relationId, member: remoteApp },
   };

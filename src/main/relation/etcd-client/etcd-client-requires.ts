@@ -38,7 +38,7 @@ export class EtcdClientRequires implements EtcdConnectionSource {
   readonly name: string;
   readonly role = 'requires';
   readonly interface = 'etcd_client';
-  readonly #backend: JujuBackend;
+  #backend: JujuBackend;
   readonly #options: EtcdClientRequiresOptions;
   readonly #listeners = new Set<(connection: EtcdConnectionInfo | undefined) => void>();
   #certificate: ClientCertificate | undefined;
@@ -122,8 +122,11 @@ export class EtcdClientRequires implements EtcdConnectionSource {
   /**
    * Reads answers and secrets, always their newest revision. An answer that is not whole, or whose secrets may not be read yet, is
    * «not ready»: {@link waiting} tells why.
+   *
+   * @param backend the hook to read in from now on, where one process lives through several; default: the same as before.
    */
-  async refresh(): Promise<void> {
+  async refresh(backend: JujuBackend = this.#backend): Promise<void> {
+    this.#backend = backend;
     this.#relations = await appRelations(this.#backend, this.name);
     this.#remembered = await readSnapshot(this.#backend, this.#stateKey);
     let connection: EtcdConnectionInfo | undefined;
@@ -173,7 +176,7 @@ export class EtcdClientRequires implements EtcdConnectionSource {
     this.#certificate = checkClientCertificate(certificate);
     if (this.#connection?.tls === undefined) return;
     const { cert, key } = this.#certificate;
-    this.#take({ ...this.#connection, tls: { ca: this.#connection.tls.ca, cert, key } });
+    this.#take({ ...this.#connection, tls: { ca: this.#connection.tls.ca, cert, key }, isComplete: true });
   }
 
   /**

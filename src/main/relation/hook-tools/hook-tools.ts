@@ -82,8 +82,7 @@ class HookTools implements JujuBackend {
   }
 
   async relationIds(endpoint: string): Promise<readonly string[]> {
-    if (!/^[a-zA-Z0-9][\w-]*$/u.test(endpoint))
-      throw invalidOption(`relationIds: '${endpoint}' is not an endpoint's name`);
+    checkEndpoint(endpoint, 'relationIds');
     return this.#cached(`ids ${endpoint}`, async () =>
       answers.textList('relation-ids', await this.#json('relation-ids', [endpoint])),
     );
@@ -177,6 +176,7 @@ class HookTools implements JujuBackend {
   }
 
   async networkInfo(endpoint: string, relationId?: string): Promise<NetworkInfo> {
+    checkEndpoint(endpoint, 'networkInfo');
     if (relationId !== undefined) checkRelation(relationId);
     const args = [...(relationId === undefined ? [] : ['-r', relationId]), endpoint];
     return this.#cached(`network ${args.join(' ')}`, async () =>
@@ -261,6 +261,7 @@ class HookTools implements JujuBackend {
   async #share(tool: string, id: string, relationId: string, unit: string | undefined): Promise<void> {
     checkSecretId(id);
     checkRelation(relationId);
+    if (unit !== undefined && !MEMBER.test(unit)) throw notFound(`'${unit}' names no unit`);
     await this.#run({ tool, args: [id, '-r', relationId, ...(unit === undefined ? [] : ['--unit', unit])] });
   }
 
@@ -319,6 +320,10 @@ function valuesOf(change: DatabagChange): string[] {
 }
 
 /** Nothing that could be taken for an option reaches a tool. */
+function checkEndpoint(endpoint: string, what: string): void {
+  if (!/^[a-zA-Z0-9][\w-]*$/u.test(endpoint)) throw invalidOption(`${what}: '${endpoint}' is not an endpoint's name`);
+}
+
 function checkRelation(relationId: string): void {
   if (!RELATION_ID.test(relationId)) throw notFound(`'${relationId}' is not a relation's id`);
 }
