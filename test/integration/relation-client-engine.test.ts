@@ -24,6 +24,7 @@ import { RawEtcd } from '../support/raw-etcd.js';
 
 const WATCHES = 50;
 const LEASES = 100;
+const TTL_SECONDS = 10;
 const NAME = 'etcd-client';
 
 let certificates: TestCertificates;
@@ -128,7 +129,7 @@ describe('an engine that follows etcd_client', () => {
         const fleet = new WatchFleet(etcd);
         for (let index = 0; index < WATCHES; index += 1) fleet.addKey(`${prefix}${String(index)}`);
         await fleet.group.ready();
-        const leases = await etcd.leases.grantMany(LEASES, { ttlSeconds: 5 });
+        const leases = await etcd.leases.grantMany(LEASES, { ttlSeconds: TTL_SECONDS });
         const ends: LeaseEnd[] = [];
         leases.onEnded((end) => ends.push(end));
         let puts = 0;
@@ -158,7 +159,7 @@ describe('an engine that follows etcd_client', () => {
         await etcd.kv.put(`${prefix}0`, 'last');
 
         // Renewed with the newest settings.
-        const untilMs = Date.now() + 5_000;
+        const untilMs = Date.now() + TTL_SECONDS * 1_000;
         const all = Array.from({ length: LEASES }, (_, index) => leases.at(index));
         await eventually(() => all.every(({ deadline }) => deadline.getTime() > untilMs), { timeoutMs: 15_000 });
         await fleet.verify(raw, await fleet.settle(raw));
