@@ -108,8 +108,7 @@ function compile() {
 
   // tsc copies neither JavaScript nor declaration files.
   mkdirSync(join(dist, 'generated'), { recursive: true });
-  for (const name of ['etcd.js', 'etcd.d.ts'])
-    copyFileSync(join(generatedFolder, name), join(dist, 'generated', name));
+  for (const name of ['etcd.js', 'etcd.d.ts']) copyFileSync(join(generatedFolder, name), join(dist, 'generated', name));
   removeStale();
   const command = join(dist, 'main/cli/vigil.js');
   if (existsSync(command)) chmodSync(command, 0o755);

@@ -168,7 +168,7 @@ describe('a service that follows its charm', () => {
         const fleet = new WatchFleet(etcd);
         for (let index = 0; index < WATCHES; index += 1) fleet.addKey(`${prefix}${String(index)}`);
         await fleet.group.ready();
-        const leases = await etcd.leases.grantMany(LEASES, { ttlSeconds: TTL_SECONDS });
+        const leases = await etcd.leases.grantMany(LEASES, { ttlSeconds: TTL_SECONDS, timeoutMs: 40_000 });
         const ends: LeaseEnd[] = [];
         leases.onEnded((end) => ends.push(end));
         let isOver = false;
