@@ -145,7 +145,7 @@ export async function resolveConnectOptions(given: ConnectOptions): Promise<Engi
       maxRevisionBytes: given.maxRevisionBytes ?? 256 * MiB,
       flushBytes: 256 * 1024,
       flushEvents: 8_192,
-      flushIntervalMs: 10,
+      flushIntervalMs: 14,
     },
     name: given.name,
     shards: given.shards ?? defaultShards(availableParallelism()),
