@@ -4,10 +4,12 @@
 import { Worker } from 'node:worker_threads';
 import { EtcdError, errorFromPlain } from '../wire/errors.js';
 import { checkOptions, type EmbeddedEtcdOptions } from './embedded-options.js';
+import type { FaultResult } from './faults/fault-desk.js';
+import { serverLinks } from './faults/server-link.js';
 import type { ServerCommand, ServerReport, ServerRequest, ServerStart } from './server-messages.js';
 
 interface Waiting {
-  resolve(): void;
+  resolve(value: FaultResult): void;
   reject(error: EtcdError): void;
 }
 
@@ -38,6 +40,7 @@ export class EmbeddedEtcd implements AsyncDisposable {
   private constructor(worker: Worker, endpoints: readonly string[]) {
     this.#worker = worker;
     this.endpoints = endpoints;
+    serverLinks.set(this, (command) => this.#send({ kind: 'faults', command }));
     worker.on('message', (report: ServerReport) => {
       this.#settle(report);
     });
@@ -132,7 +135,7 @@ export class EmbeddedEtcd implements AsyncDisposable {
     }
   }
 
-  #send(command: ServerCommand): Promise<void> {
+  #send(command: ServerCommand): Promise<FaultResult> {
     if (this.#state.kind !== 'running')
       return Promise.reject(this.#state.kind === 'crashed' ? this.#state.error : closedError());
     this.#lastId += 1;
@@ -147,7 +150,7 @@ export class EmbeddedEtcd implements AsyncDisposable {
     if (report.kind !== 'done') return;
     const waiting = this.#waiting.get(report.id);
     this.#waiting.delete(report.id);
-    if (report.error === undefined) waiting?.resolve();
+    if (report.error === undefined) waiting?.resolve(report.value);
     else waiting?.reject(errorFromPlain(report.error));
   }
 

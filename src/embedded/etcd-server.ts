@@ -9,6 +9,7 @@ import { TokenTable } from './auth/token-table.js';
 import type { Clock } from './clock.js';
 import { Members } from './cluster/members.js';
 import { LockQueue } from './concurrency/lock-queue.js';
+import { FaultDesk } from './faults/fault-desk.js';
 import { Lessor } from './lease/lessor.js';
 import { Alarms } from './maintenance/alarms.js';
 import { RaftIndex } from './maintenance/raft-index.js';
@@ -61,6 +62,8 @@ export class EtcdServer {
   readonly tokens: TokenTable;
   readonly auth: AuthStore;
   readonly alarms: Alarms = new Alarms();
+  /** What goes wrong on purpose. */
+  readonly faults: FaultDesk;
   readonly #members: Members = new Members({ ...MEMBER, id: this.identity.memberId });
   readonly #maxRequestBytes: number;
   readonly #services: readonly Service[];
@@ -80,7 +83,15 @@ export class EtcdServer {
     });
     this.tokens = new TokenTable(clock);
     this.auth = new AuthStore(this.tokens);
-    this.#services = this.#makeServices();
+    this.faults = new FaultDesk({
+      store,
+      auth: this.auth,
+      tokens: this.tokens,
+      clock,
+      endpoints: () => this.#listeners,
+      listen: async (host, port) => (await this.listen({ kind: 'tcp', host, port })).endpoint,
+    });
+    this.#services = this.faults.wrap(this.#makeServices());
   }
 
   /** @throws EtcdError when an address cannot be had; then none is kept. */

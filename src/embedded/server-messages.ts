@@ -2,6 +2,8 @@
  * What the caller's thread and the server's thread say to each other: structured clones, in order. Types only.
  */
 import type { PlainError } from '../wire/errors.js';
+import type { FaultCommand } from './faults/fault.js';
+import type { FaultResult } from './faults/fault-desk.js';
 import type { ListenAddress, ServerTls } from './transport/server-socket.js';
 
 /** The thread's `workerData`: checked options. */
@@ -15,7 +17,10 @@ export interface ServerStart {
 }
 
 /** Something to do; each is answered once, with the same id. */
-export type ServerCommand = { readonly kind: 'close' } | { readonly kind: 'advance'; readonly byMs: number };
+export type ServerCommand =
+  | { readonly kind: 'close' }
+  | { readonly kind: 'advance'; readonly byMs: number }
+  | { readonly kind: 'faults'; readonly command: FaultCommand };
 
 /** To the thread. */
 export interface ServerRequest {
@@ -27,4 +32,10 @@ export interface ServerRequest {
 export type ServerReport =
   | { readonly kind: 'ready'; readonly endpoints: readonly string[] }
   | { readonly kind: 'failed'; readonly error: PlainError }
-  | { readonly kind: 'done'; readonly id: number; readonly error: PlainError | undefined };
+  | {
+      readonly kind: 'done';
+      readonly id: number;
+      readonly error: PlainError | undefined;
+      /** What a fault command gives. */
+      readonly value?: FaultResult;
+    };

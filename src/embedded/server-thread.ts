@@ -6,6 +6,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { EtcdError, errorToPlain, toEtcdError } from '../wire/errors.js';
 import { ManualClock, systemClock } from './clock.js';
 import { EtcdServer } from './etcd-server.js';
+import type { FaultResult } from './faults/fault-desk.js';
 import type { ServerCommand, ServerReport, ServerRequest, ServerStart } from './server-messages.js';
 
 const port = parentPort;
@@ -19,27 +20,28 @@ function report(message: ServerReport): void {
   port?.postMessage(message);
 }
 
-async function obey(server: EtcdServer, command: ServerCommand): Promise<void> {
+async function obey(server: EtcdServer, command: ServerCommand): Promise<FaultResult> {
   switch (command.kind) {
     case 'close':
       await server.close();
-      return;
+      return undefined;
     case 'advance':
       if (!(clock instanceof ManualClock))
         throw new EtcdError("the clock is the system's; start with clock: 'manual' to turn it by hand", {
           code: 'invalid-argument',
         });
       clock.advance(command.byMs);
-      return;
+      return undefined;
+    case 'faults':
+      return server.faults.obey(command.command);
     default:
-      command satisfies never;
+      return command satisfies never;
   }
 }
 
 async function answer(server: EtcdServer, { id, command }: ServerRequest): Promise<void> {
   try {
-    await obey(server, command);
-    report({ kind: 'done', id, error: undefined });
+    report({ kind: 'done', id, value: await obey(server, command), error: undefined });
   } catch (error) {
     report({ kind: 'done', id, error: errorToPlain(toEtcdError(error)) });
   }

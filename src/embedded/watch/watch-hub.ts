@@ -223,8 +223,9 @@ export class WatchHub {
 
   #tellCompacted(watcher: Watcher): void {
     watcher.state = 'compacted';
-    // etcd leaves the revision out of this header.
-    const answer = { canceled: true, compactRevision: this.#store.compactRevision };
+    // etcd leaves the revision out of this header, and does not say "canceled" when the compaction was to revision 0.
+    const { compactRevision } = this.#store;
+    const answer = { canceled: compactRevision !== 0, compactRevision };
     watcher.outlet.write(this.#encoder.control(0, watcher.id, answer));
   }
 

@@ -24,7 +24,7 @@ export interface WatchRequest {
 
 const encode = (request: rpc.WatchRequest.$Properties): Buffer =>
   Buffer.from(rpc.WatchRequest.encode(request).finish());
-const ANSWER_TIMEOUT_MS = 10_000;
+const ANSWER_TIMEOUT_MS = 30_000;
 /** No answer within this: not all watches had caught up when the request came. */
 const SILENCE_MS = 250;
 /** etcd looks after watches that begin in the past every 100 ms. */
@@ -150,7 +150,7 @@ export class WatchLane {
   #take(answer: rpc.WatchResponse): void {
     const id = decimal(answer.watchId);
     const revision = decimal(answer.header?.revision);
-    if (id === '-1' && !answer.created && !answer.canceled && answer.events.length === 0) {
+    if (id === '-1' && revision !== '0' && !answer.created && !answer.canceled && answer.events.length === 0) {
       this.#lastProgress = `progress @${revision}`;
       this.#progress += 1;
       return;
@@ -174,14 +174,15 @@ export class WatchLane {
       return;
     }
     lines.push(...answer.events.map(eventLine));
-    if (flags === '') return;
+    const compacted = revision === '0';
+    if (flags === '' && !compacted) return;
     lines.push(`@${revision}${flags}`);
-    if (!answer.canceled) return;
-    // Compacted: even to revision 0, by the header.
-    if (revision === '0') {
+    // Told by the header, as it is by etcd after a compaction to revision 0.
+    if (compacted) {
       this.#compacted.add(id);
       return;
     }
+    if (!answer.canceled) return;
     this.#canceled += 1;
     this.#compacted.delete(id);
     this.#byId.delete(id);

@@ -1,0 +1,56 @@
+/**
+ * Schedules of faults from a seed. Pure: the same seed gives the same faults.
+ */
+import { EtcdError } from '../../wire/errors.js';
+import type { Fault } from './fault.js';
+
+/** What to draw from. */
+export interface RandomFaultsOptions {
+  /** A whole number. */
+  readonly seed: number;
+  /** How many faults. Default 10. */
+  readonly count?: number | undefined;
+  /** At most so many moments pass before a fault strikes. Default 20. */
+  readonly spread?: number | undefined;
+  /** What is drawn from; default: {@link WATCH_FAULTS}. Their own `skip` is added to the drawn one. */
+  readonly faults?: readonly Fault[] | undefined;
+}
+
+const UNAVAILABLE = 14;
+const refusal = { kind: 'refuse', code: UNAVAILABLE, text: 'etcdserver: request timed out' } as const;
+
+/** Faults of watch streams that lose nothing for who resumes well: streams and connections cut, refused, sent away. */
+export const WATCH_FAULTS: readonly Fault[] = [
+  { rpc: 'Watch/Watch', at: 'call', action: refusal },
+  { rpc: 'Watch/Watch', at: 'request', action: refusal },
+  { rpc: 'Watch/Watch', at: 'created', action: { kind: 'cut', what: 'call' } },
+  { rpc: 'Watch/Watch', at: 'created', action: { kind: 'cut', what: 'connection' } },
+  { rpc: 'Watch/Watch', at: 'events', action: { kind: 'cut', what: 'call' } },
+  { rpc: 'Watch/Watch', at: 'events', action: { kind: 'cut', what: 'connection' } },
+  { rpc: 'Watch/Watch', at: 'events', action: { kind: 'go-away' } },
+  { rpc: 'Watch/Watch', at: 'answer', action: refusal },
+];
+
+/** Draws faults, to be given to {@link FaultKit.inject} one by one. @throws EtcdError `invalid-argument`. */
+export function randomFaults({ seed, count = 10, spread = 20, faults = WATCH_FAULTS }: RandomFaultsOptions): Fault[] {
+  if (!Number.isInteger(seed)) throw invalid('seed must be a whole number');
+  if (!Number.isSafeInteger(count) || count < 0) throw invalid('count must be a whole number from 0 on');
+  if (!Number.isSafeInteger(spread) || spread < 0) throw invalid('spread must be a whole number from 0 on');
+  let state = seed >>> 0;
+  // A Weyl sequence with a mixer: small, and good enough to choose from lists.
+  const below = (limit: number): number => {
+    state = (state + 0x9e3779b9) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 16), 0x21f0aaad);
+    mixed = Math.imul(mixed ^ (mixed >>> 15), 0x735a2d97);
+    return ((mixed ^ (mixed >>> 15)) >>> 0) % limit;
+  };
+  return Array.from({ length: faults.length === 0 ? 0 : count }, () => {
+    const fault = faults[below(faults.length)];
+    if (fault === undefined) throw invalid('faults must not be empty');
+    return { ...fault, skip: (fault.skip ?? 0) + below(spread + 1) };
+  });
+}
+
+function invalid(message: string): EtcdError {
+  return new EtcdError(`randomFaults: ${message}`, { code: 'invalid-argument' });
+}
