@@ -4,7 +4,7 @@
 import { Worker } from 'node:worker_threads';
 import { EtcdError, errorFromPlain } from '../wire/errors.js';
 import { checkOptions, type EmbeddedEtcdOptions } from './embedded-options.js';
-import type { FaultResult } from './faults/fault-desk.js';
+import type { FaultResult } from './faults/fault.js';
 import { serverLinks } from './faults/server-link.js';
 import type { ServerCommand, ServerReport, ServerRequest, ServerStart } from './server-messages.js';
 

@@ -2,8 +2,7 @@
  * What the caller's thread and the server's thread say to each other: structured clones, in order. Types only.
  */
 import type { PlainError } from '../wire/errors.js';
-import type { FaultCommand } from './faults/fault.js';
-import type { FaultResult } from './faults/fault-desk.js';
+import type { FaultCommand, FaultResult } from './faults/fault.js';
 import type { ListenAddress, ServerTls } from './transport/server-socket.js';
 
 /** The thread's `workerData`: checked options. */

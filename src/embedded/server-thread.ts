@@ -6,7 +6,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { EtcdError, errorToPlain, toEtcdError } from '../wire/errors.js';
 import { ManualClock, systemClock } from './clock.js';
 import { EtcdServer } from './etcd-server.js';
-import type { FaultResult } from './faults/fault-desk.js';
+import type { FaultResult } from './faults/fault.js';
 import type { ServerCommand, ServerReport, ServerRequest, ServerStart } from './server-messages.js';
 
 const port = parentPort;

@@ -8,7 +8,7 @@ import type { TokenTable } from '../auth/token-table.js';
 import { ManualClock, type Clock } from '../clock.js';
 import type { Service } from '../services/service.js';
 import type { KvStore } from '../store/kv-store.js';
-import type { ConnectionAction, FaultCommand, LedgerEvent, ServerAction } from './fault.js';
+import type { ConnectionAction, FaultCommand, FaultResult, ServerAction } from './fault.js';
 import { FaultBoard } from './fault-board.js';
 import { faultyServices } from './faulty-services.js';
 import { Leadership } from './leadership.js';
@@ -30,9 +30,6 @@ export interface FaultDeskParts {
   readonly endpoints: () => readonly FaultyEndpoint[];
   readonly listen: (host: string, port: number) => Promise<string>;
 }
-
-/** What a command gives. */
-export type FaultResult = number | string | readonly LedgerEvent[] | undefined;
 
 export class FaultDesk {
   readonly #parts: FaultDeskParts;

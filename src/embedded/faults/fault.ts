@@ -90,3 +90,6 @@ export type FaultCommand =
   | { readonly kind: 'listen'; readonly host: string; readonly port: number }
   | { readonly kind: 'start-ledger' }
   | { readonly kind: 'read-ledger' };
+
+/** What a command gives. */
+export type FaultResult = number | string | readonly LedgerEvent[] | undefined;

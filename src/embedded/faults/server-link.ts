@@ -1,8 +1,7 @@
 /**
  * How a fault kit reaches the thread of a server without being a part of the server's handle. Caller's thread.
  */
-import type { FaultCommand } from './fault.js';
-import type { FaultResult } from './fault-desk.js';
+import type { FaultCommand, FaultResult } from './fault.js';
 
 /** Sends a command to the server's thread. */
 export type ServerLink = (command: FaultCommand) => Promise<FaultResult>;
