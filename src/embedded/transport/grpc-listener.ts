@@ -12,10 +12,12 @@ import {
 } from 'node:http2';
 import type { Server, Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
+import { GrpcStatus } from '../../wire/server-errors.js';
+import { RpcFailure } from '../rpc-failure.js';
 import type { Service } from '../services/service.js';
 import { HttpCallContext, type ConnectionFacts } from './call-context.js';
 import { timeoutMs } from './call-deadline.js';
-import { failureOf } from './call-status.js';
+import { failureOf, failureTrailers } from './call-status.js';
 import { decompressorMissing, FrameReader } from './message-frames.js';
 import { Routes } from './routes.js';
 import { openServerSocket, type ListenAddress, type ServerTls } from './server-socket.js';
@@ -138,7 +140,7 @@ export class GrpcListener {
     // A reset by the client is an error event too; the close event tells it to those concerned.
     stream.on('error', () => undefined);
     if (!isGrpc(headers)) {
-      stream.respond({ ':status': headers[':method'] === 'POST' ? 415 : 405 }, { endStream: true });
+      refuseRequest(stream, headers);
       return;
     }
     try {
@@ -154,6 +156,22 @@ export class GrpcListener {
       refuseCall(stream, failureOf(thrown));
     }
   }
+}
+
+/** As etcd's gRPC library does: of an HTTP status and, but for other methods, a gRPC one. */
+function refuseRequest(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
+  if (headers[':method'] !== 'POST') {
+    stream.respond({ ':status': 405 }, { endStream: true });
+    return;
+  }
+  const failure = new RpcFailure(
+    GrpcStatus.INVALID_ARGUMENT,
+    `invalid gRPC request content-type ${JSON.stringify(headers['content-type'] ?? '')}`,
+  );
+  stream.respond(
+    { ...failureTrailers(failure), ':status': 415, 'content-type': 'application/grpc' },
+    { endStream: true },
+  );
 }
 
 function isGrpc(headers: IncomingHttpHeaders): boolean {
