@@ -27,11 +27,13 @@ const needsRealEtcd = [
   'cli-demo',
   'connect-from-file',
   'embedded-watch-lease',
+  'example-charm',
   'kv-failover',
   'kv-faults',
   'lease-block',
   'lease-faults',
   'lease-model',
+  'lease-refused',
   'reconfigure',
   'relation-client-engine',
   'relation-engine',
@@ -75,6 +77,9 @@ export default defineConfig({
           exclude: [...types, ...patterns([COMPARED, ...[...etcdProjects.values()].flat()])],
           testTimeout: 20_000,
           hookTimeout: 20_000,
+          // By default one worker less than cores: one here, where most files wait for timers and children.
+          maxWorkers: 3,
+          sequence: { groupOrder: 0 },
         },
       },
       {
@@ -91,7 +96,7 @@ export default defineConfig({
           env: { ETCD_BIN: import.meta.dirname + '/test/support/embedded-etcd.js' },
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          maxWorkers: 4,
+          maxWorkers: 6,
           sequence: { groupOrder: 1 },
         },
       },
@@ -104,7 +109,7 @@ export default defineConfig({
           hookTimeout: 60_000,
           // Each file runs servers and worker threads of its own. Most of their time they wait; more at once makes them flaky.
           // A worker limit of its own puts a project into a group of its own.
-          maxWorkers: 4,
+          maxWorkers: 6,
           sequence: { groupOrder: 1 },
         },
       })),

@@ -8,8 +8,7 @@ import { suiteEtcd } from '../support/suite-etcd.js';
 
 const modes = [
   { transport: 'http2', shards: 2 },
-  { transport: 'http2', shards: 'inline' },
-  { transport: 'grpc-js', shards: 1 },
+  { transport: 'grpc-js', shards: 'inline' },
 ] as const;
 
 describe(`leases on etcd ${defaultEtcd().version}`, () => {
