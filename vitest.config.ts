@@ -85,7 +85,14 @@ export default defineConfig({
       {
         extends: true,
         // Packs and compiles: slow, and needs no company.
-        test: { name: 'types', include: types, testTimeout: 120_000, hookTimeout: 120_000 },
+        test: {
+          name: 'types',
+          include: types,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          maxWorkers: 3,
+          sequence: { groupOrder: 0 },
+        },
       },
       {
         extends: true,
