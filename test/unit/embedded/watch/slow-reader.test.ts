@@ -7,6 +7,20 @@ function revisions(answers: readonly { readonly events: readonly { readonly modR
   return answers.flatMap(({ events }) => events.map(({ modRevision }) => Number(modRevision)));
 }
 
+/** A stream with one watch that has not read 300 writes, so that the watch is served from the history. */
+function behind() {
+  const rig = new WatchRig();
+  const stream = rig.stream();
+  stream.create({});
+  stream.reading = false;
+  for (let n = 0; n < 300; n += 1) {
+    rig.put('k', VALUE);
+    rig.turn();
+  }
+  stream.answers();
+  return { rig, stream };
+}
+
 describe('a reader that is slow', () => {
   it('has a bounded amount waiting for it, and gets all from the history when it reads again', () => {
     const rig = new WatchRig();
@@ -56,30 +70,14 @@ describe('a reader that is slow', () => {
   });
 
   it('is told so when its place in the history is compacted meanwhile', () => {
-    const rig = new WatchRig();
-    const stream = rig.stream();
-    stream.create({});
-    stream.reading = false;
-    for (let n = 0; n < 300; n += 1) {
-      rig.put('k', VALUE);
-      rig.turn();
-    }
-    stream.answers();
+    const { rig, stream } = behind();
     rig.store.compact(290);
     stream.read();
     expect(stream.lines()).toEqual(['0 @0 canceled compacted 290']);
   });
 
   it('can cancel a watch that is behind', () => {
-    const rig = new WatchRig();
-    const stream = rig.stream();
-    stream.create({});
-    stream.reading = false;
-    for (let n = 0; n < 300; n += 1) {
-      rig.put('k', VALUE);
-      rig.turn();
-    }
-    stream.answers();
+    const { rig, stream } = behind();
     stream.stream.cancel(0n);
     stream.read();
     rig.put('k');
