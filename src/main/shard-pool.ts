@@ -27,9 +27,9 @@ export interface ShardPool {
   close(): Promise<void>;
 }
 
-/** What the workers' entry exports. */
+/** What the workers' entry exports for the calling thread. */
 interface ShardModule {
-  runShard(task: InlineTask): Promise<unknown>;
+  runInline(task: InlineTask): Promise<unknown>;
 }
 
 interface ShardTask {
@@ -188,7 +188,7 @@ class InlinePool implements ShardPool {
   async #run(task: InlineTask): Promise<unknown> {
     try {
       const module = (await import(SHARD_URL.href)) as ShardModule; // reached by URL: main must not import workers
-      await module.runShard(task);
+      await module.runInline(task);
       return undefined;
     } catch (error) {
       return error ?? new Error('the shard ended');

@@ -13,11 +13,14 @@ import { Batcher } from './batch/batcher.js';
 import { LeaseEngine } from './lease/lease-engine.js';
 import { systemClock, systemTimers } from './lease/system-clock.js';
 import { StoreGuard } from './member/store-guard.js';
+import { leaveUnread, sleep } from './rest.js';
 import type { ShardContext } from './shard-context.js';
 import { threadBusyMs } from './thread-busy.js';
-import { threadSleep } from './thread-sleep.js';
 import type { OpenConnection } from './transport/grpc-connection.js';
 import { WatchEngine } from './watch/watch-engine.js';
+
+/** Whether the shard is alone on its thread, so that it may block it. */
+export type ShardThread = 'own' | 'shared';
 
 export class CommandLoop {
   readonly #port: Port<PostedCommand, ShardReport>;
@@ -30,7 +33,12 @@ export class CommandLoop {
   #finish: (failure?: unknown) => void = () => undefined;
   #stopped = false;
 
-  constructor(port: Port<PostedCommand, ShardReport>, init: ShardInit, openConnection: OpenConnection) {
+  constructor(
+    port: Port<PostedCommand, ShardReport>,
+    init: ShardInit,
+    openConnection: OpenConnection,
+    thread: ShardThread,
+  ) {
     this.#port = port;
     this.#init = init;
     const guard = new StoreGuard(init.storeMark);
@@ -63,7 +71,11 @@ export class CommandLoop {
       onResume: () => {
         this.#watches.lanes.resume();
       },
-      sleep: threadSleep,
+      guarded: this.#context.guarded,
+      rest:
+        thread === 'own'
+          ? sleep
+          : leaveUnread({ hold: () => this.#watches.lanes.hold(), release: () => this.#watches.lanes.release() }),
     });
     this.#watches = new WatchEngine({
       context: this.#context,

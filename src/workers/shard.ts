@@ -1,11 +1,12 @@
 /**
- * Entry of a shard: the one piscina task of a worker thread, or called on the main thread for `shards: 'inline'`. It ends
- * when the shard was told to stop, or by the error that made it unable to go on.
+ * Entries of a shard: the one piscina task of a worker thread, and the call on the application's thread for
+ * `shards: 'inline'`. Both end when the shard was told to stop, or by the error that made it unable to go on.
  */
 import type { ShardInit, ShardReport } from '../wire/contract.js';
 import type { Port } from '../wire/port.js';
 import type { PostedCommand } from '../wire/posted-command.js';
 import { CommandLoop } from './command-loop.js';
+import type { ShardThread } from './command-loop.js';
 import { openConnectionFor } from './transport/transport.js';
 
 export interface ShardTask {
@@ -13,7 +14,15 @@ export interface ShardTask {
   readonly init: ShardInit;
 }
 
-export async function runShard({ port, init }: ShardTask): Promise<void> {
+export function runShard(task: ShardTask): Promise<void> {
+  return run(task, 'own');
+}
+
+export function runInline(task: ShardTask): Promise<void> {
+  return run(task, 'shared');
+}
+
+async function run({ port, init }: ShardTask, thread: ShardThread): Promise<void> {
   const openConnection = await openConnectionFor(init.settings.transport);
-  await new CommandLoop(port, init, openConnection).run();
+  await new CommandLoop(port, init, openConnection, thread).run();
 }

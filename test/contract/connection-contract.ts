@@ -3,6 +3,7 @@
  * transport.test.ts for each implementation.
  */
 import { createServer, type AddressInfo, type Server } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import type { OpenConnection } from '../../src/workers/transport/grpc-connection.js';
 import { eventually } from '../support/poll.js';
@@ -18,8 +19,9 @@ import {
   settings,
 } from '../support/raw-http2-server.js';
 import { RecordedStream } from '../support/recorded-stream.js';
-import { accept, echo, finish, frame, tcpEndpoint } from '../support/scripted-server.js';
+import { accept, countUp, echo, finish, frame, tcpEndpoint } from '../support/scripted-server.js';
 import { TEST_PATH, transportBench } from '../support/transport-bench.js';
+import { countsAcrossHolds } from './hold-contract.js';
 
 export function connectionContract(kind: 'http2' | 'grpc-js', open: OpenConnection): void {
   describe(`connections over ${kind}`, () => {
@@ -48,6 +50,50 @@ export function connectionContract(kind: 'http2' | 'grpc-js', open: OpenConnecti
       stream.write(frame('early'));
       await recorded.received(1);
       expect(recorded.texts).toEqual(['early']);
+    });
+
+    it('reads nothing while it is held, and all of it afterwards, in order', async () => {
+      const server = await bench.serve(countUp(1));
+      const { connection, call } = bench.connectTo(server.endpoint);
+      await countsAcrossHolds(connection, call().recorded, kind === 'http2');
+    });
+
+    it('answers what is written across holds', async () => {
+      const server = await bench.serve(echo);
+      const { connection, call } = bench.connectTo(server.endpoint);
+      const { stream, recorded } = call();
+      const sent = Array.from({ length: 20 }, (_, index) => String(index));
+      for (const text of sent) {
+        connection.hold();
+        stream.write(frame(text));
+        await sleep(2);
+        connection.release();
+      }
+      await recorded.received(sent.length);
+      expect(recorded.texts).toEqual(sent);
+    });
+
+    it('may be held and released at any time', async () => {
+      const server = await bench.serve(echo);
+      const { connection, told, call } = bench.connectTo(server.endpoint);
+      connection.release();
+      connection.hold();
+      connection.hold();
+      const { stream, recorded } = call();
+      stream.write(frame('early'));
+      await sleep(20);
+      connection.release();
+      connection.release();
+      await recorded.received(1);
+      connection.hold();
+      for (const session of server.sessions) session.destroy();
+      await sleep(20);
+      connection.release();
+      expect((await told.closed()).code).toBe('unavailable');
+      expect(recorded.ends).toHaveLength(1);
+      connection.hold();
+      connection.close();
+      connection.release();
     });
 
     it('tells a refused connection, naming endpoint and cause, streams before the connection', async () => {

@@ -9,8 +9,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Endpoint, TlsMaterial } from '../../src/wire/connection-settings.js';
 import type { OpenConnection } from '../../src/workers/transport/grpc-connection.js';
 import { TestCertificates } from '../support/certificates.js';
-import { echo, frame, tcpEndpoint } from '../support/scripted-server.js';
+import { countUp, echo, frame, tcpEndpoint } from '../support/scripted-server.js';
 import { TEST_PATH, transportBench } from '../support/transport-bench.js';
+import { countsAcrossHolds } from './hold-contract.js';
 
 export function secureContract(kind: 'http2' | 'grpc-js', open: OpenConnection): void {
   describe(`TLS and unix sockets over ${kind}`, () => {
@@ -62,6 +63,12 @@ export function secureContract(kind: 'http2' | 'grpc-js', open: OpenConnection):
     it('speaks to a server whose certificate the CA has signed', async () => {
       const server = await bench.serve(echo, { tls: serverTls() });
       expect(await ask(server.endpoint, { ca })).toBe('ask');
+    });
+
+    it('reads nothing over TLS while it is held, and all of it afterwards, in order', async () => {
+      const server = await bench.serve(countUp(1), { tls: serverTls() });
+      const { connection, call } = bench.connectTo(server.endpoint, { tls: { ca } });
+      await countsAcrossHolds(connection, call().recorded, kind === 'http2');
     });
 
     it('refuses a certificate of another CA', async () => {
@@ -141,6 +148,14 @@ export function secureContract(kind: 'http2' | 'grpc-js', open: OpenConnection):
       stream.write(frame('over unix'));
       await recorded.received(1);
       expect(recorded.texts).toEqual(['over unix']);
+    });
+
+    it('reads nothing from a unix socket while it is held', async () => {
+      const folder = mkdtempSync(join(tmpdir(), 'etcd-vigil-unix-'));
+      bench.closing(() => rmSync(folder, { recursive: true }));
+      const server = await bench.serve(countUp(1), { path: join(folder, 'etcd.sock') });
+      const { connection, call } = bench.connectTo(server.endpoint);
+      await countsAcrossHolds(connection, call().recorded, kind === 'http2');
     });
 
     it('tells a unix socket that does not exist', async () => {

@@ -52,6 +52,8 @@ describe('one etcd that goes away', () => {
     const { kv } = open(etcd.endpoint);
     await kv.put('restart', '0');
     await etcd.stop();
+    // A write that leaves before the end of the connection was read would have an unknown outcome.
+    await failureOf(kv.get('restart', { timeoutMs: 500 }));
     const refused = await failureOf(kv.put('restart', 'lost', { timeoutMs: 300 }));
     expect(refused).toMatchObject({ code: 'unavailable', outcome: 'not-sent', retryable: true });
     const [write, read] = [kv.put('restart', '1', { timeoutMs: 30_000 }), kv.get('restart', { timeoutMs: 30_000 })];

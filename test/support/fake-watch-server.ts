@@ -131,6 +131,15 @@ class FakeConnection implements GrpcConnection {
     });
   }
 
+  /** The order of steps decides what arrives when. */
+  hold(): void {
+    return;
+  }
+
+  release(): void {
+    return;
+  }
+
   close(): void {
     this.closed = true;
     for (const task of this.tasks.splice(0)) task();

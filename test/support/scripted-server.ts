@@ -108,3 +108,13 @@ export function echo(stream: ServerHttp2Stream): void {
   stream.on('data', (chunk: Buffer) => stream.write(chunk));
   stream.on('end', () => finish(stream));
 }
+
+/** Sends `0`, `1`, `2` … as messages, one every `everyMs`, whatever the caller says. */
+export function countUp(everyMs: number): CallHandler {
+  return (stream) => {
+    accept(stream);
+    let next = 0;
+    const timer = setInterval(() => stream.write(frame(String(next++))), everyMs);
+    stream.on('close', () => clearInterval(timer));
+  };
+}

@@ -94,7 +94,8 @@ export class WatchEngineRig {
       post: (report, transfer) => this.#receive(structuredClone(report, { transfer: [...transfer] })),
       onStall: () => this.engine.lanes.pause(),
       onResume: () => this.engine.lanes.resume(),
-      sleep: undefined,
+      guarded: this.context.guarded,
+      rest: (ms, rested) => void setTimeout(rested, ms),
     });
     const { context, guard, batcher } = this;
     this.engine = new WatchEngine({ context, guard, batcher, limits: allLimits, firstEndpoint: 0 });

@@ -3,10 +3,9 @@
  * many (throughput), and not at all while main has not taken the last ones off the port (credit). Owns the writer and the
  * flush timer; reports go out through `post`, so that a batch and what is said about its watches keep their order.
  *
- * A busy worker thread sleeps until its batch is due: what arrives meanwhile waits in the kernel and is read together. Being
- * woken for every message costs several times what decoding it does. While every sleep brings many events it sleeps again
- * right after sending, so that each interval has one wake and one read. Inline nobody is woken by a batch: it leaves as soon
- * as it is worth the handing over.
+ * A busy shard rests until its batch is due: what arrives meanwhile waits in the kernel and is read together. Being woken for
+ * every message costs several times what decoding it does. While every rest brings many events it rests again right after
+ * sending, so that each interval has one wake and one read.
  */
 import type { ShardLimits, ShardReport } from '../../wire/contract.js';
 import { BatchWriter } from './batch-writer.js';
@@ -20,20 +19,23 @@ export interface BatcherOptions {
   readonly onStall: () => void;
   /** There is credit again. */
   readonly onResume: () => void;
-  /** Blocks the thread; left out where the thread is not the shard's own. */
-  readonly sleep: ((ms: number) => void) | undefined;
+  /** Nothing is to be read for so many ms; calls back, never at once, when what came meanwhile was read. */
+  readonly rest: (ms: number, rested: () => void) => void;
+  /** A callback whose exceptions end the shard, not the process. */
+  readonly guarded: (callback: () => void) => () => void;
 }
 
 /** Events that may come at once without being called busy; they drain at one a ms, so 1,000 a second never are. */
 const BURST_EVENTS = 8;
 /** So many are remembered at most: writers that wait for each other come in waves, with some 10 ms between them. */
 const MAX_RECENT_EVENTS = 64;
-/** Inline, so many are handed over at the end of their turn, however busy it is: fewer wait for more. */
-const WORTHWHILE_EVENTS = 32;
 
 export class Batcher {
   readonly writer: BatchWriter = new BatchWriter();
   readonly #options: BatcherOptions;
+  readonly #onTurn: () => void;
+  readonly #onInterval: () => void;
+  readonly #onRested: () => void;
   #lastFlush = -Infinity;
   /** Since when what is there was gathered; undefined when nothing is. */
   #since: number | undefined;
@@ -41,8 +43,9 @@ export class Batcher {
   #recentEvents = 0;
   #nextTurn: NodeJS.Immediate | undefined;
   #interval: NodeJS.Timeout | undefined;
-  /** The thread has slept since the last flush: what is there came in one interval. */
-  #slept = false;
+  #isResting = false;
+  /** It has rested since the last flush: what is there came in one interval. */
+  #hasRested = false;
   #createdWatches: number[] = [];
   #createdRevisions: number[] = [];
   #uncredited = 0;
@@ -54,6 +57,9 @@ export class Batcher {
 
   constructor(options: BatcherOptions) {
     this.#options = options;
+    this.#onTurn = options.guarded(() => this.#turn());
+    this.#onInterval = options.guarded(() => this.#intervalOver());
+    this.#onRested = options.guarded(() => this.#rested());
   }
 
   get stalled(): boolean {
@@ -76,7 +82,7 @@ export class Batcher {
     const { writer } = this;
     if (writer.bytes >= limits.flushBytes || writer.eventCount >= limits.flushEvents) this.#flushWithinCredit();
     // An immediate runs after all sockets that are readable in this turn were read: what arrived together leaves together.
-    else this.#nextTurn ??= setImmediate(this.#onTurn);
+    else this.#scheduleTurn();
   }
 
   /** How long what is there may wait; nothing while there is little to tell. */
@@ -91,7 +97,7 @@ export class Batcher {
   created(watch: number, startRevision: number): void {
     this.#createdWatches.push(watch);
     this.#createdRevisions.push(startRevision);
-    if (!this.#stalled && !this.#closed) this.#nextTurn ??= setImmediate(this.#onTurn);
+    if (!this.#stalled && !this.#closed) this.#scheduleTurn();
   }
 
   /** Sends a report that must come after everything appended so far, credit or not. */
@@ -115,41 +121,49 @@ export class Batcher {
     this.#flush();
   }
 
-  readonly #onTurn = (): void => {
+  #scheduleTurn(): void {
+    if (!this.#isResting) this.#nextTurn ??= setImmediate(this.#onTurn);
+  }
+
+  #turn(): void {
     this.#nextTurn = undefined;
-    const { sleep } = this.#options;
     const { eventCount, empty } = this.writer;
     if (empty && this.#createdWatches.length === 0) {
-      this.#forgetWait(); // a sleep has brought nothing
+      this.#forgetWait(); // a rest has brought nothing
       return;
     }
     const waitMs = this.#waitMs();
-    if (waitMs <= 0 || (sleep === undefined && eventCount >= WORTHWHILE_EVENTS)) {
-      const isBusy = this.#slept && eventCount >= BURST_EVENTS;
+    if (waitMs <= 0) {
+      const isBusy = this.#hasRested && eventCount >= BURST_EVENTS;
       this.#flushWithinCredit();
-      if (isBusy) this.#sleep(this.#options.limits.flushIntervalMs);
-      // Creations are told together when they are many, but never by sleeping, since more creates wait for the answers.
-    } else if (sleep === undefined || this.#createdWatches.length > 0) {
+      if (isBusy) this.#rest(this.#options.limits.flushIntervalMs);
+      // Creations are told together when they are many, but never by resting, since more creates wait for the answers.
+    } else if (this.#createdWatches.length > 0) {
       this.#interval ??= setTimeout(this.#onInterval, Math.ceil(waitMs));
-    } else this.#sleep(waitMs);
-  };
+    } else this.#rest(waitMs);
+  }
 
-  readonly #onInterval = (): void => {
+  #intervalOver(): void {
     this.#interval = undefined;
     this.#flushWithinCredit();
-  };
+  }
 
-  /** The next turn of the event loop then reads all that has come, and its end sends it. */
-  #sleep(ms: number): void {
+  #rest(ms: number): void {
     if (this.#stalled || this.#closed) return;
     this.#since ??= this.#options.now();
-    this.#options.sleep?.(ms);
-    this.#slept = true;
-    this.#nextTurn ??= setImmediate(this.#onTurn);
+    this.#isResting = true;
+    this.#options.rest(ms, this.#onRested);
+  }
+
+  #rested(): void {
+    this.#isResting = false;
+    if (this.#stalled || this.#closed) return;
+    this.#hasRested = true;
+    this.#turn();
   }
 
   #forgetWait(): void {
-    this.#slept = false;
+    this.#hasRested = false;
     this.#since = undefined;
   }
 

@@ -63,6 +63,13 @@ export interface GrpcConnection {
    */
   unary(path: string, request: Uint8Array, options: UnaryOptions): Promise<Uint8Array>;
   /**
+   * Leaves what arrives unread in the kernel until `release()`, or until something is written: much that is read at once costs
+   * less than being woken for each bit of it. For moments only, since answers to PING wait, too. Where the transport cannot, it
+   * does nothing.
+   */
+  hold(): void;
+  release(): void;
+  /**
    * Ends everything at once: before it returns, streams have ended with code `closed`; `onClose` is not called, and nothing
    * is left that keeps the process alive. Idempotent.
    */

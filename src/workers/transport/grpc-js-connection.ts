@@ -108,6 +108,15 @@ class GrpcJsConnection implements GrpcConnection {
     return unaryCall({ endpointText: this.endpoint.text, start, mayBeSent }, path, request, options.timeoutMs);
   }
 
+  /** grpc-js keeps its sockets to itself. */
+  hold(): void {
+    return;
+  }
+
+  release(): void {
+    return;
+  }
+
   close(): void {
     if (this.#state.kind === 'ended') return;
     const error = new EtcdError(`the connection to ${this.endpoint.text} was closed`, {

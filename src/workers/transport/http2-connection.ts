@@ -33,6 +33,7 @@ import { Http2Stream, type StreamOwner } from './http2-stream.js';
 import { PingLiveness } from './ping-liveness.js';
 import { refusedStream } from './refused-stream.js';
 import { metadataError, requestHeaders } from './request-headers.js';
+import { holdSocket, releaseSocket } from './socket-hold.js';
 import { MAX_TIMER_MS, unaryCall } from './unary-call.js';
 
 /** Streams that a peer is taken to allow until its SETTINGS say so (the least that RFC 9113 recommends). */
@@ -130,6 +131,14 @@ class Http2Connection implements GrpcConnection, StreamOwner {
     };
     const mayBeSent = (): boolean => this.#state.kind !== 'opening';
     return unaryCall({ endpointText: this.endpointText, start, mayBeSent }, path, request, options.timeoutMs);
+  }
+
+  hold(): void {
+    if (this.#link !== undefined) holdSocket(this.#link.opened.socket);
+  }
+
+  release(): void {
+    if (this.#link !== undefined) releaseSocket(this.#link.opened.socket);
   }
 
   close(): void {

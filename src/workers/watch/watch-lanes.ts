@@ -1,6 +1,7 @@
 /** The two watch lanes of a shard, and which of them a stream or a watch is on. */
 import type { WatchCarrier, WatchEntry } from './watch-entry.js';
-import { type WatchLane } from './watch-lane.js';
+import type { WatchLane } from './watch-lane.js';
+import type { WatchStream } from './watch-stream.js';
 
 export type WatchLaneName = 'live' | 'catch-up';
 
@@ -49,11 +50,27 @@ export class WatchLanes {
     for (const lane of this.all) lane.resume();
   }
 
+  /** Nothing is read from the network until `release()`, without any stream being told. */
+  hold(): void {
+    for (const stream of this.#streams()) stream.connection.hold();
+  }
+
+  release(): void {
+    for (const stream of this.#streams()) stream.connection.release();
+  }
+
   settingsChanged(firstEndpoint: number): void {
     for (const lane of this.all) lane.settingsChanged(firstEndpoint);
   }
 
   close(): void {
     for (const lane of this.all) lane.close();
+  }
+
+  *#streams(): Generator<WatchStream> {
+    for (const { stream, draining } of this.all) {
+      if (stream !== undefined) yield stream;
+      yield* draining;
+    }
   }
 }

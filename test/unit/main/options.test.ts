@@ -37,6 +37,7 @@ describe('connect', () => {
       { endpoints, streamWindowBytes: 1e6, connectionWindowBytes: 9e5 },
       /connectionWindowBytes must be at least streamWindowBytes \(1000000\)/u,
     ],
+    ['a wait of minutes', { endpoints, flushIntervalMs: 60_000 }, /flushIntervalMs must be .* from 0 to 1000/u],
     ['lazy as text', { endpoints, lazy: 'yes' }, /lazy must be true or false/u],
     ['another signal', { endpoints, signal: {} }, /signal must be an AbortSignal/u],
     ['tls without encryption', { endpoints, tls: {} }, /endpoint 'http:\/\/127.0.0.1:2379' is not encrypted/u],
@@ -92,6 +93,14 @@ describe('connect', () => {
     expect(resolved.limits).toMatchObject({ creditBytes: 8_388_608, maxRevisionBytes: 268_435_456 });
     expect([1, 2, 4, 64].map((cores) => defaultShards(cores))).toEqual([1, 1, 3, 4]);
     expect(resolved.lazy).toBe(false);
+  });
+
+  test('lets events wait longer for each other inline, or as long as it is told', async () => {
+    const intervalOf = async (options: Partial<ConnectOptions>): Promise<number> =>
+      (await resolveConnectOptions({ endpoints: 'a:1', ...options })).limits.flushIntervalMs;
+    expect(await intervalOf({ shards: 2 })).toBe(20);
+    expect(await intervalOf({ shards: 'inline' })).toBe(50);
+    expect(await intervalOf({ shards: 'inline', flushIntervalMs: 0 })).toBe(0);
   });
 });
 

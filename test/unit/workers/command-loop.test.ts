@@ -47,7 +47,7 @@ it('an exception in a timer ends the shard with it, and `stopped` is its last wo
     if (opened === 2) throw new TypeError('a bug');
     return dead as GrpcConnection; // nothing else of it is used before it is ready
   };
-  const ended = new CommandLoop(shard, INIT, open).run();
+  const ended = new CommandLoop(shard, INIT, open, 'own').run();
   main.postMessage({ kind: 'grant', slots: Uint32Array.of(0), drawn: true, timeoutMs: 5_000, resumed: false });
   await expect(ended).rejects.toMatchObject({ code: 'internal', message: expect.stringContaining('a bug') as string });
   await expect.poll(() => reports.at(-1)?.kind).toBe('stopped');

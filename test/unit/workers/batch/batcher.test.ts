@@ -16,18 +16,29 @@ const LIMITS: ShardLimits = {
 
 class Rig {
   now = 0;
+  /** How long each rest was to be. */
+  readonly rests: number[] = [];
   readonly posted: ShardReport[] = [];
   readonly turns: string[] = [];
   readonly batcher: Batcher;
 
-  constructor(limits: Partial<ShardLimits> = {}, sleep?: (ms: number) => void) {
+  /** `thread`: resting takes its time at once, as sleeping does, or leaves it to others. */
+  constructor(limits: Partial<ShardLimits> = {}, thread: 'own' | 'shared' = 'shared') {
     this.batcher = new Batcher({
       limits: { ...LIMITS, ...limits },
       now: () => this.now,
       post: (report) => void this.posted.push(report),
       onStall: () => void this.turns.push('stall'),
       onResume: () => void this.turns.push('resume'),
-      sleep,
+      guarded: (callback) => callback,
+      rest: (ms, rested) => {
+        this.rests.push(ms);
+        if (thread === 'shared') setTimeout(rested, ms);
+        else {
+          this.now += ms;
+          setImmediate(rested);
+        }
+      },
     });
   }
 
@@ -100,18 +111,14 @@ describe('Batcher', () => {
     expect(rig.batchEvents()).toEqual([20, 2, 1, 1]);
   });
 
-  it('sleeps out the interval where the thread is its own, then reads what has come before it sends', () => {
-    const slept: number[] = [];
-    const rig = new Rig({}, (ms) => {
-      slept.push(ms);
-      rig.now += ms;
-    });
+  it('rests out the interval once events are many, then reads what has come before it sends', () => {
+    const rig = new Rig({}, 'own');
     rig.append(20);
     rig.advance(0);
     rig.now += 1;
     rig.append();
     vi.runOnlyPendingTimers();
-    expect(slept).toEqual([5]);
+    expect(rig.rests).toEqual([5]);
     expect(rig.batchEvents()).toEqual([20]);
     rig.append(5);
     vi.runOnlyPendingTimers();
@@ -133,12 +140,8 @@ describe('Batcher', () => {
     expect(rig.batchEvents()).toEqual([40, 1, 1]);
   });
 
-  it('sleeps again right after sending while each sleep brings many events', () => {
-    const slept: number[] = [];
-    const rig = new Rig({}, (ms) => {
-      slept.push(ms);
-      rig.now += ms;
-    });
+  it('rests again right after sending while each rest brings many events', () => {
+    const rig = new Rig({}, 'own');
     rig.append(20);
     rig.advance(0);
     rig.append(20);
@@ -148,13 +151,32 @@ describe('Batcher', () => {
       vi.runOnlyPendingTimers();
     }
     expect(rig.batchEvents()).toEqual([20, 40, 10, 3]);
-    expect(slept).toEqual([5, 5, 5]);
+    expect(rig.rests).toEqual([5, 5, 5]);
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it('never sleeps while creations wait: more creates wait for their answers', () => {
-    const slept: number[] = [];
-    const rig = new Rig({}, (ms) => void slept.push(ms));
+  it('does not wait longer for what comes while it rests all the same, and still sends by size', () => {
+    const rig = new Rig();
+    rig.append(20);
+    rig.advance(0);
+    rig.append();
+    rig.advance(1);
+    rig.append(3);
+    rig.advance(3);
+    expect(rig.batchEvents()).toEqual([20]);
+    rig.advance(2);
+    expect(rig.batchEvents()).toEqual([20, 4]);
+    rig.append(2);
+    rig.advance(1);
+    rig.append(50);
+    expect(rig.batchEvents()).toEqual([20, 4, 52]);
+    expect(rig.rests).toEqual([5, 5]);
+    rig.advance(100);
+    expect(rig.batchEvents()).toEqual([20, 4, 52]);
+  });
+
+  it('never rests while creations wait: more creates wait for their answers', () => {
+    const rig = new Rig({}, 'own');
     rig.append(20);
     rig.advance(0);
     rig.append();
@@ -163,21 +185,29 @@ describe('Batcher', () => {
     expect(rig.batchEvents()).toEqual([20]);
     rig.advance(5);
     expect(rig.batchEvents()).toEqual([20, 1]);
-    expect(slept).toEqual([]);
+    expect(rig.rests).toEqual([]);
   });
 
-  it('hands many over at the end of their turn where the thread is not its own, however busy it is', () => {
-    const rig = new Rig();
-    rig.append(20);
-    rig.advance(0);
-    rig.append(31);
-    rig.advance(0);
-    expect(rig.batchEvents()).toEqual([20]);
-    rig.append();
-    rig.advance(0);
-    expect(rig.batchEvents()).toEqual([20, 32]);
-    rig.advance(100);
-    expect(rig.kinds()).toEqual(['batch', 'batch']);
+  it('is not resumed by a rest that ends while it is stalled or closed', () => {
+    const stalled = new Rig({ creditBytes: 1000 });
+    stalled.append(20);
+    stalled.advance(0);
+    stalled.append();
+    stalled.advance(1);
+    stalled.append(10, 100);
+    stalled.batcher.postInOrder({ kind: 'watch-ended', watch: 1, error: undefined });
+    stalled.append();
+    stalled.advance(100);
+    expect(stalled.kinds()).toEqual(['batch', 'batch', 'watch-ended']);
+    const closed = new Rig();
+    closed.append(20);
+    closed.advance(0);
+    closed.append();
+    closed.advance(1);
+    closed.batcher.close();
+    closed.append();
+    closed.advance(100);
+    expect(closed.batchEvents()).toEqual([20, 1]);
   });
 
   it('sends at once what has enough events or bytes', () => {

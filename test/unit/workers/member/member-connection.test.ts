@@ -45,6 +45,8 @@ function reach(
       if (answer instanceof EtcdError) throw answer;
       return answer;
     },
+    hold: () => undefined,
+    release: () => undefined,
     close: () => {
       closed = true;
     },

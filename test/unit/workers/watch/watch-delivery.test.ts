@@ -39,7 +39,8 @@ class Rig {
     post: (report) => void this.posted.push(report),
     onStall: () => undefined,
     onResume: () => undefined,
-    sleep: undefined,
+    guarded: (callback) => callback,
+    rest: (_ms, rested) => rested(),
   });
   readonly delivery = new WatchDelivery({ batcher: this.batcher, guard: this.guard, limits: LIMITS });
 

@@ -1,0 +1,56 @@
+/** How events are gathered under load: `flushIntervalMs`, over both transports, in a thread and inline, on a real etcd. */
+import { connect, type ConnectOptions } from 'etcd-vigil';
+import { expect, test } from 'vitest';
+import { eventually } from '../support/poll.js';
+import { RawEtcd } from '../support/raw-etcd.js';
+import { suiteEtcd } from '../support/suite-etcd.js';
+
+const server = suiteEtcd();
+const PUTS = 3_000;
+const AT_ONCE = 32;
+
+/** How many batches bring all events of a busy writer, each exactly once and in order. */
+async function batchesOf(prefix: string, options: Partial<ConnectOptions>): Promise<number> {
+  const etcd = await connect({ endpoints: server().endpoint, ...options });
+  const writer = new RawEtcd(server().address);
+  const revisions: bigint[] = [];
+  let batches = 0;
+  try {
+    const watcher = etcd.watch(
+      { prefix },
+      {
+        onBatch: (batch) => {
+          batches += 1;
+          for (const event of batch) revisions.push(event.modRevision);
+        },
+      },
+    );
+    await watcher.ready;
+    for (let first = 0; first < PUTS; first += AT_ONCE) {
+      const puts = Array.from({ length: Math.min(AT_ONCE, PUTS - first) }, (_, index) =>
+        writer.put(`${prefix}${String(first + index)}`, 'x'),
+      );
+      await Promise.all(puts);
+    }
+    await eventually(() => revisions.length >= PUTS, { what: 'the events' });
+    expect(revisions).toEqual(revisions.map((_, index) => (revisions[0] ?? 0n) + BigInt(index)));
+    expect(revisions).toHaveLength(PUTS);
+  } finally {
+    await etcd.close();
+    writer.close();
+  }
+  return batches;
+}
+
+const ways: [string, Partial<ConnectOptions>][] = [
+  ['a thread over http2', { shards: 1 }],
+  ['a thread over grpc-js', { shards: 1, transport: 'grpc-js' }],
+  ['inline over http2', { shards: 'inline' }],
+  ['inline over grpc-js', { shards: 'inline', transport: 'grpc-js' }],
+];
+
+test.each(ways)('%s gathers the events of a busy writer, and loses and doubles none', async (name, options) => {
+  const soon = await batchesOf(`${name}/soon/`, { ...options, flushIntervalMs: 0 });
+  const late = await batchesOf(`${name}/late/`, { ...options, flushIntervalMs: 100 });
+  expect(late).toBeLessThan(soon / 2);
+});
