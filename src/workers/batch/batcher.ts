@@ -5,7 +5,7 @@
  *
  * A busy shard rests until its batch is due: what arrives meanwhile waits in the kernel and is read together. Being woken for
  * every message costs several times what decoding it does. While every rest brings many events it rests again right after
- * sending, so that each interval has one wake and one read.
+ * sending, so that each interval has one wake and one read. Many are more than one a ms.
  */
 import type { ShardLimits, ShardReport } from '../../wire/contract.js';
 import { BatchWriter } from './batch-writer.js';
@@ -134,7 +134,7 @@ export class Batcher {
     }
     const waitMs = this.#waitMs();
     if (waitMs <= 0) {
-      const isBusy = this.#hasRested && eventCount >= BURST_EVENTS;
+      const isBusy = this.#hasRested && eventCount >= Math.max(BURST_EVENTS, this.#options.limits.flushIntervalMs);
       this.#flushWithinCredit();
       if (isBusy) this.#rest(this.#options.limits.flushIntervalMs);
       // Creations are told together when they are many, but never by resting, since more creates wait for the answers.

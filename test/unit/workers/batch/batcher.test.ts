@@ -155,6 +155,25 @@ describe('Batcher', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
+  it('does not go on resting when rests bring less than an event a ms, however long they are', () => {
+    const rig = new Rig({ flushIntervalMs: 50 }, 'own');
+    rig.append(40);
+    rig.advance(0);
+    rig.append();
+    vi.runOnlyPendingTimers();
+    expect(rig.rests).toHaveLength(1);
+    rig.append(10); // what 200 a second bring in that time
+    vi.runOnlyPendingTimers();
+    rig.advance(5);
+    for (let event = 0; event < 20; event += 1) {
+      rig.append();
+      rig.advance(0);
+      rig.advance(5);
+    }
+    expect(rig.rests).toHaveLength(1);
+    expect(rig.batchEvents()).toEqual([40, 11, ...Array.from({ length: 20 }, () => 1)]);
+  });
+
   it('does not wait longer for what comes while it rests all the same, and still sends by size', () => {
     const rig = new Rig();
     rig.append(20);
