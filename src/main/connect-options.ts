@@ -51,7 +51,7 @@ export interface ConnectOptions {
   readonly pingTimeoutMs?: number | undefined;
   /**
    * How long events may wait for others to be read and handed over with, while they are many (more than some 1,000 a second);
-   * 0 to 1,000 ms. Longer costs less CPU for each event, since being woken costs more than reading; few events never wait. With
+   * 0 to 100 ms. Longer costs less CPU for each event, since being woken costs more than reading; few events wait only after a burst. With
    * 0 none does. Default 20, and 50 for `shards: 'inline'`, where it is the application's thread that is woken.
    */
   readonly flushIntervalMs?: number | undefined;
@@ -112,7 +112,8 @@ const rules: OptionTable<ConnectOptions> = {
   // etcd answers PINGs that come less than 5 s apart with GOAWAY "too_many_pings".
   pingIntervalMs: integerRule(5_000, MAX_TIMER_MS),
   pingTimeoutMs: integerRule(100, MAX_TIMER_MS),
-  flushIntervalMs: integerRule(0, 1_000),
+  // Longer, a thread's leases and PINGs would wait noticeably.
+  flushIntervalMs: integerRule(0, 100),
   creditBytes: integerRule(64 * 1024, 2 ** 31 - 1),
   maxRevisionBytes: integerRule(1024, 2 ** 32 - 1),
   // HTTP/2 allows windows up to 2^31 - 1; below 64 KiB - 1 (its default) they would only cost speed.

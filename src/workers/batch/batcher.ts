@@ -87,6 +87,7 @@ export class Batcher {
 
   /** How long what is there may wait; nothing while there is little to tell. */
   #waitMs(): number {
+    if (this.#hasRested) return 0;
     const now = this.#options.now();
     this.#since ??= now;
     const isQuiet = this.#recentEvents - (now - this.#lastFlush) < BURST_EVENTS;
@@ -134,7 +135,9 @@ export class Batcher {
     }
     const waitMs = this.#waitMs();
     if (waitMs <= 0) {
-      const isBusy = this.#hasRested && eventCount >= Math.max(BURST_EVENTS, this.#options.limits.flushIntervalMs);
+      const isAlone = this.#createdWatches.length === 0;
+      const isBusy =
+        isAlone && this.#hasRested && eventCount >= Math.max(BURST_EVENTS, this.#options.limits.flushIntervalMs);
       this.#flushWithinCredit();
       if (isBusy) this.#rest(this.#options.limits.flushIntervalMs);
       // Creations are told together when they are many, but never by resting, since more creates wait for the answers.
@@ -188,13 +191,19 @@ export class Batcher {
 
   #flush(): void {
     this.#unschedule();
+    const hasRested = this.#hasRested;
     this.#forgetWait();
     const created = this.#createdWatches.length;
     const events = this.writer.eventCount;
     if (created === 0 && this.writer.empty) return;
     const now = this.#options.now();
-    const drained = Math.max(0, this.#recentEvents - (now - this.#lastFlush));
-    this.#recentEvents = Math.min(MAX_RECENT_EVENTS, drained + events + created);
+    const elapsed = now - this.#lastFlush;
+    const gathered = events + created;
+    // What a rest has gathered came spread over it; anything else came just now.
+    const level = hasRested
+      ? this.#recentEvents + gathered - elapsed
+      : Math.max(0, this.#recentEvents - elapsed) + gathered;
+    this.#recentEvents = Math.max(0, Math.min(MAX_RECENT_EVENTS, level));
     this.#lastFlush = now;
     if (created > 0) this.#postCreated();
     if (!this.writer.empty) this.#postBatch();

@@ -7,7 +7,7 @@
  */
 import type { Socket } from 'node:net';
 
-/** Of node's stream handles: numbers are error codes, of which only those of a state that is reached already are possible. */
+/** Of node's stream handles: numbers are error codes, harmless here: reading already, not yet connected, or closed. */
 interface ReadHandle {
   readStop(): number;
   readStart(): number;
@@ -19,7 +19,7 @@ function readHandle(socket: Socket): ReadHandle | undefined {
   return canHold ? (handle as ReadHandle) : undefined;
 }
 
-/** What arrives stays in the kernel, until the session writes or {@link releaseSocket} is called. */
+/** What arrives stays in the kernel until {@link releaseSocket} is called. */
 export function holdSocket(socket: Socket): void {
   readHandle(socket)?.readStop();
 }

@@ -174,6 +174,21 @@ describe('Batcher', () => {
     expect(rig.batchEvents()).toEqual([40, 11, ...Array.from({ length: 20 }, () => 1)]);
   });
 
+  it.each([240, 300, 500, 900])('comes to rest no more after a burst, at %i events a second', (rate) => {
+    const rig = new Rig({ flushIntervalMs: 50 });
+    rig.append(40);
+    rig.advance(0);
+    const everyMs = 1_000 / rate;
+    let restsBefore = 0;
+    for (let event = 0; event < rate * 2; event += 1) {
+      if (event === rate) restsBefore = rig.rests.length;
+      rig.append();
+      rig.advance(0);
+      rig.advance(everyMs);
+    }
+    expect(rig.rests.length).toBe(restsBefore);
+  });
+
   it('does not wait longer for what comes while it rests all the same, and still sends by size', () => {
     const rig = new Rig();
     rig.append(20);
