@@ -14,6 +14,7 @@ import { LeaseEngine } from './lease/lease-engine.js';
 import { systemClock, systemTimers } from './lease/system-clock.js';
 import { StoreGuard } from './member/store-guard.js';
 import { leaveUnread, sleep } from './rest.js';
+import type { Readable } from './rest.js';
 import type { ShardContext } from './shard-context.js';
 import { threadBusyMs } from './thread-busy.js';
 import type { OpenConnection } from './transport/grpc-connection.js';
@@ -30,6 +31,10 @@ export class CommandLoop {
   readonly #watches: WatchEngine;
   readonly #leases: LeaseEngine;
   readonly #handlers: Handlers<ShardCommand>;
+  readonly #sockets: Readable = {
+    hold: () => this.#watches.lanes.hold(),
+    release: () => this.#watches.lanes.release(),
+  };
   #finish: (failure?: unknown) => void = () => undefined;
   #stopped = false;
 
@@ -72,10 +77,8 @@ export class CommandLoop {
         this.#watches.lanes.resume();
       },
       guarded: this.#context.guarded,
-      rest:
-        thread === 'own'
-          ? sleep
-          : leaveUnread({ hold: () => this.#watches.lanes.hold(), release: () => this.#watches.lanes.release() }),
+      creating: () => this.#watches.lanes.creating,
+      rest: thread === 'own' ? sleep : leaveUnread(this.#sockets, this.#context.guarded),
     });
     this.#watches = new WatchEngine({
       context: this.#context,

@@ -3,8 +3,11 @@
  * application's, it only leaves its sockets unread.
  */
 
-/** Reads nothing for `ms`, then all that has come, then calls back. */
-export type Rest = (ms: number, rested: () => void) => void;
+/**
+ * Reads nothing for `ms`, then what has come (of each socket what node reads in one turn, 2 MiB), then calls back. The function
+ * returned gives the rest up; nothing is called back then.
+ */
+export type Rest = (ms: number, rested: () => void) => () => void;
 
 /** What can be left unread. */
 export interface Readable {
@@ -17,16 +20,24 @@ const never = new Int32Array(new SharedArrayBuffer(4));
 /** Blocks the thread. */
 export const sleep: Rest = (ms, rested) => {
   if (ms > 0) Atomics.wait(never, 0, 0, ms);
-  setImmediate(rested); // the sockets are read before it
+  const next = setImmediate(rested); // the sockets are read before it
+  return () => clearImmediate(next);
 };
 
 /** Blocks nobody; what `readable` cannot hold back is read all the same. */
-export function leaveUnread(readable: Readable): Rest {
+export function leaveUnread(readable: Readable, guarded: (callback: () => void) => () => void): Rest {
   return (ms, rested) => {
-    readable.hold();
-    setTimeout(() => {
+    let next: NodeJS.Immediate | undefined;
+    const release = guarded(() => {
       readable.release();
-      setImmediate(rested); // the sockets are read before it
-    }, Math.ceil(ms));
+      next = setImmediate(rested); // the sockets are read before it
+    });
+    readable.hold();
+    const timer = setTimeout(release, Math.ceil(ms));
+    return () => {
+      clearTimeout(timer);
+      clearImmediate(next);
+      readable.release();
+    };
   };
 }

@@ -74,6 +74,8 @@ class FakeConnection implements GrpcConnection {
   readonly #version: string;
   readonly #ready: Promise<void>;
   closed = false;
+  holds = 0;
+  isHeld = false;
 
   constructor(endpoint: Endpoint, member: FakeMember, version: string, handlers: ConnectionHandlers) {
     this.endpoint = endpoint;
@@ -131,13 +133,14 @@ class FakeConnection implements GrpcConnection {
     });
   }
 
-  /** The order of steps decides what arrives when. */
+  /** Only noted: the order of steps decides what arrives when. */
   hold(): void {
-    return;
+    this.holds += 1;
+    this.isHeld = true;
   }
 
   release(): void {
-    return;
+    this.isHeld = false;
   }
 
   close(): void {

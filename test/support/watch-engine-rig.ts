@@ -8,6 +8,7 @@ import { errorFromPlain, type EtcdError } from '../../src/wire/errors.js';
 import { EVENT_DELETE, openBatch, SEGMENT_PROGRESS } from '../../src/wire/event-batch.js';
 import { Batcher } from '../../src/workers/batch/batcher.js';
 import { StoreGuard } from '../../src/workers/member/store-guard.js';
+import { leaveUnread } from '../../src/workers/rest.js';
 import type { ShardContext } from '../../src/workers/shard-context.js';
 import { WatchEngine } from '../../src/workers/watch/watch-engine.js';
 import type { FakeWatchServer } from './fake-watch-server.js';
@@ -95,7 +96,11 @@ export class WatchEngineRig {
       onStall: () => this.engine.lanes.pause(),
       onResume: () => this.engine.lanes.resume(),
       guarded: this.context.guarded,
-      rest: (ms, rested) => void setTimeout(rested, ms),
+      creating: () => this.engine.lanes.creating,
+      rest: leaveUnread(
+        { hold: () => this.engine.lanes.hold(), release: () => this.engine.lanes.release() },
+        this.context.guarded,
+      ),
     });
     const { context, guard, batcher } = this;
     this.engine = new WatchEngine({ context, guard, batcher, limits: allLimits, firstEndpoint: 0 });

@@ -8,6 +8,7 @@
  * sending, so that each interval has one wake and one read. Many are more than one a ms.
  */
 import type { ShardLimits, ShardReport } from '../../wire/contract.js';
+import type { Rest } from '../rest.js';
 import { BatchWriter } from './batch-writer.js';
 
 export interface BatcherOptions {
@@ -19,8 +20,10 @@ export interface BatcherOptions {
   readonly onStall: () => void;
   /** There is credit again. */
   readonly onResume: () => void;
-  /** Nothing is to be read for so many ms; calls back, never at once, when what came meanwhile was read. */
-  readonly rest: (ms: number, rested: () => void) => void;
+  /** Nothing is to be read for a while; calls back later, never at once. */
+  readonly rest: Rest;
+  /** Watches wait for the server to confirm them. */
+  readonly creating: () => boolean;
   /** A callback whose exceptions end the shard, not the process. */
   readonly guarded: (callback: () => void) => () => void;
 }
@@ -43,9 +46,12 @@ export class Batcher {
   #recentEvents = 0;
   #nextTurn: NodeJS.Immediate | undefined;
   #interval: NodeJS.Timeout | undefined;
-  #isResting = false;
+  /** Gives up the rest that is under way. */
+  #endRest: (() => void) | undefined;
   /** It has rested since the last flush: what is there came in one interval. */
   #hasRested = false;
+  /** A batch has left by size since the last turn: there is more to read than is worth waiting for. */
+  #isFull = false;
   #createdWatches: number[] = [];
   #createdRevisions: number[] = [];
   #uncredited = 0;
@@ -80,14 +86,17 @@ export class Batcher {
     if (this.#stalled || this.#closed) return;
     const { limits } = this.#options;
     const { writer } = this;
-    if (writer.bytes >= limits.flushBytes || writer.eventCount >= limits.flushEvents) this.#flushWithinCredit();
+    if (writer.bytes >= limits.flushBytes || writer.eventCount >= limits.flushEvents) {
+      this.#isFull = true;
+      this.#flushWithinCredit();
+    }
     // An immediate runs after all sockets that are readable in this turn were read: what arrived together leaves together.
     else this.#scheduleTurn();
   }
 
   /** How long what is there may wait; nothing while there is little to tell. */
   #waitMs(): number {
-    if (this.#hasRested) return 0;
+    if (this.#hasRested || this.#isFull) return 0;
     const now = this.#options.now();
     this.#since ??= now;
     const isQuiet = this.#recentEvents - (now - this.#lastFlush) < BURST_EVENTS;
@@ -116,34 +125,36 @@ export class Batcher {
     if (!this.stalled) this.#options.onResume();
   }
 
-  /** Sends what is left and stops the timer. */
+  /** Sends what is left and stops its timers. */
   close(): void {
     this.#closed = true;
+    this.#endRest?.();
+    this.#endRest = undefined;
     this.#flush();
   }
 
   #scheduleTurn(): void {
-    if (!this.#isResting) this.#nextTurn ??= setImmediate(this.#onTurn);
+    if (this.#endRest === undefined) this.#nextTurn ??= setImmediate(this.#onTurn);
   }
 
   #turn(): void {
     this.#nextTurn = undefined;
     const { eventCount, empty } = this.writer;
+    const isFull = this.#isFull;
     if (empty && this.#createdWatches.length === 0) {
-      this.#forgetWait(); // a rest has brought nothing
+      this.#forgetWait(); // a rest has brought nothing, or it has left by size
       return;
     }
     const waitMs = this.#waitMs();
+    // Creations are told together when they are many, but never by resting, since more creates wait for the answers.
+    const mayRest = this.#createdWatches.length === 0 && !this.#options.creating();
     if (waitMs <= 0) {
-      const isAlone = this.#createdWatches.length === 0;
-      const isBusy =
-        isAlone && this.#hasRested && eventCount >= Math.max(BURST_EVENTS, this.#options.limits.flushIntervalMs);
+      const isBusy = this.#hasRested && eventCount >= Math.max(BURST_EVENTS, this.#options.limits.flushIntervalMs);
       this.#flushWithinCredit();
-      if (isBusy) this.#rest(this.#options.limits.flushIntervalMs);
-      // Creations are told together when they are many, but never by resting, since more creates wait for the answers.
-    } else if (this.#createdWatches.length > 0) {
-      this.#interval ??= setTimeout(this.#onInterval, Math.ceil(waitMs));
-    } else this.#rest(waitMs);
+      this.#isFull = false;
+      if (isBusy && mayRest && !isFull) this.#rest(this.#options.limits.flushIntervalMs);
+    } else if (mayRest) this.#rest(waitMs);
+    else this.#interval ??= setTimeout(this.#onInterval, Math.ceil(waitMs));
   }
 
   #intervalOver(): void {
@@ -154,12 +165,11 @@ export class Batcher {
   #rest(ms: number): void {
     if (this.#stalled || this.#closed) return;
     this.#since ??= this.#options.now();
-    this.#isResting = true;
-    this.#options.rest(ms, this.#onRested);
+    this.#endRest = this.#options.rest(ms, this.#onRested);
   }
 
   #rested(): void {
-    this.#isResting = false;
+    this.#endRest = undefined;
     if (this.#stalled || this.#closed) return;
     this.#hasRested = true;
     this.#turn();

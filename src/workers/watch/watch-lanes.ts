@@ -50,6 +50,10 @@ export class WatchLanes {
     for (const lane of this.all) lane.resume();
   }
 
+  get creating(): boolean {
+    return this.all.some((lane) => lane.stream?.creating === true);
+  }
+
   /** Nothing is read from the network until `release()`, without any stream being told. */
   hold(): void {
     for (const stream of this.#streams()) stream.connection.hold();

@@ -103,6 +103,11 @@ export class WatchStream implements WatchCarrier {
     return this.#attached.size;
   }
 
+  /** Whether watches on it wait to be confirmed. */
+  get creating(): boolean {
+    return this.#answeredCount < this.#creations.length;
+  }
+
   /** The watches on it, created or not. */
   entries(): IterableIterator<WatchEntry> {
     return this.#attached.values();

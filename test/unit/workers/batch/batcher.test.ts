@@ -18,6 +18,7 @@ class Rig {
   now = 0;
   /** How long each rest was to be. */
   readonly rests: number[] = [];
+  creating = false;
   readonly posted: ShardReport[] = [];
   readonly turns: string[] = [];
   readonly batcher: Batcher;
@@ -31,13 +32,12 @@ class Rig {
       onStall: () => void this.turns.push('stall'),
       onResume: () => void this.turns.push('resume'),
       guarded: (callback) => callback,
+      creating: () => this.creating,
       rest: (ms, rested) => {
         this.rests.push(ms);
-        if (thread === 'shared') setTimeout(rested, ms);
-        else {
-          this.now += ms;
-          setImmediate(rested);
-        }
+        if (thread === 'own') this.now += ms;
+        const timer = setTimeout(rested, thread === 'own' ? 0 : ms);
+        return () => clearTimeout(timer);
       },
     });
   }
@@ -220,6 +220,50 @@ describe('Batcher', () => {
     rig.advance(5);
     expect(rig.batchEvents()).toEqual([20, 1]);
     expect(rig.rests).toEqual([]);
+  });
+
+  it('never rests while creates wait to be answered', () => {
+    const rig = new Rig({}, 'own');
+    rig.append(20);
+    rig.advance(0);
+    rig.creating = true;
+    rig.append();
+    rig.advance(5);
+    expect(rig.batchEvents()).toEqual([20, 1]);
+    expect(rig.rests).toEqual([]);
+  });
+
+  it('does not rest while more comes than fits a batch: waiting would only fill the sockets', () => {
+    const rig = new Rig({}, 'own');
+    rig.append(20);
+    rig.advance(0);
+    rig.append();
+    vi.runOnlyPendingTimers();
+    expect(rig.rests).toEqual([5]);
+    rig.append(50); // leaves by size
+    rig.append(20);
+    vi.runOnlyPendingTimers();
+    expect(rig.batchEvents()).toEqual([20, 51, 20]);
+    rig.append(50);
+    rig.append(20);
+    vi.runOnlyPendingTimers();
+    expect(rig.batchEvents()).toEqual([20, 51, 20, 50, 20]);
+    expect(rig.rests).toEqual([5]);
+    rig.append(20); // less again
+    vi.runOnlyPendingTimers();
+    expect(rig.rests).toEqual([5, 5]);
+  });
+
+  it('gives its rest up when it closes', () => {
+    const rig = new Rig();
+    rig.append(20);
+    rig.advance(0);
+    rig.append();
+    rig.advance(1);
+    expect(vi.getTimerCount()).toBe(1);
+    rig.batcher.close();
+    expect(vi.getTimerCount()).toBe(0);
+    expect(rig.batchEvents()).toEqual([20, 1]);
   });
 
   it('is not resumed by a rest that ends while it is stalled or closed', () => {

@@ -4,6 +4,7 @@ import { openBatch, SEGMENT_PROGRESS } from '../../../../src/wire/event-batch.js
 import { Batcher } from '../../../../src/workers/batch/batcher.js';
 import { StoreGuard } from '../../../../src/workers/member/store-guard.js';
 import { decodeWatchHead, WatchHead } from '../../../../src/workers/watch/watch-decoder.js';
+import { sleep } from '../../../../src/workers/rest.js';
 import { WatchDelivery } from '../../../../src/workers/watch/watch-delivery.js';
 import { WatchEntry } from '../../../../src/workers/watch/watch-entry.js';
 import { encodeWatchAnswer } from '../../../support/fake-watch-store.js';
@@ -40,7 +41,8 @@ class Rig {
     onStall: () => undefined,
     onResume: () => undefined,
     guarded: (callback) => callback,
-    rest: (_ms, rested) => rested(),
+    creating: () => false,
+    rest: sleep,
   });
   readonly delivery = new WatchDelivery({ batcher: this.batcher, guard: this.guard, limits: LIMITS });
 
