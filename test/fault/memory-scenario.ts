@@ -10,6 +10,7 @@ export interface MemoryCase {
   readonly onLag: 'pause' | 'fail';
   readonly shards: number;
   readonly events: number;
+  readonly valueBytes: number;
   readonly burstMs: number;
   /** For `blocked`. */
   readonly blockMs?: number;
@@ -29,8 +30,6 @@ interface Told {
 
 const MiB = 2 ** 20;
 const KEYS_PER_REVISION = 20;
-const VALUE_BYTES = 100;
-const REVISION_BYTES = KEYS_PER_REVISION * (VALUE_BYTES + 100);
 /** Defaults of the options: budgetBytes of a watch, creditBytes of a shard, streamWindowBytes of its two lanes. */
 const BUDGET_BYTES = 4 * MiB;
 const CREDIT_BYTES = 8 * MiB;
@@ -38,12 +37,13 @@ const WINDOW_BYTES = 4 * MiB;
 const SLACK_BYTES = 64 * MiB;
 
 /** What the memory may grow by: the stated bound and 64 MiB. */
-export function boundBytes(shards: number): number {
-  return BUDGET_BYTES + shards * (CREDIT_BYTES + 2 * (WINDOW_BYTES + REVISION_BYTES)) + SLACK_BYTES;
+export function boundBytes(shards: number, valueBytes: number): number {
+  const revisionBytes = KEYS_PER_REVISION * (valueBytes + 100);
+  return BUDGET_BYTES + shards * (CREDIT_BYTES + 2 * (WINDOW_BYTES + revisionBytes)) + SLACK_BYTES;
 }
 
 export async function memoryCase(server: EtcdProcess, prefix: string, what: MemoryCase): Promise<void> {
-  const { mode, onLag, shards, events, burstMs, blockMs = 0 } = what;
+  const { mode, onLag, shards, events, valueBytes, burstMs, blockMs = 0 } = what;
   const instructions = JSON.stringify({ endpoint: server.endpoint, prefix, mode, onLag, shards, blockMs });
   const child = fork(new URL('memory-child.js', import.meta.url), [instructions], { execArgv: ['--expose-gc'] });
   const told: Told[] = [];
@@ -70,13 +70,13 @@ export async function memoryCase(server: EtcdProcess, prefix: string, what: Memo
       prefix,
       keys: 1_000,
       keysPerRevision: KEYS_PER_REVISION,
-      valueBytes: VALUE_BYTES,
+      valueBytes,
     });
     const { lastRevision, elapsedMs } = await load.report;
     child.send({ kind: 'figures' });
     const before = await next('figures');
     const grown = before.peak - before.baseline;
-    const bound = boundBytes(shards);
+    const bound = boundBytes(shards, valueBytes);
     process.stderr.write(
       `${mode}, ${onLag}, ${String(shards)} shards: ${String(events)} events in ${(elapsedMs / 1_000).toFixed(1)} s; ` +
         `rss grew by ${(grown / MiB).toFixed(1)} MiB over ${(before.baseline / MiB).toFixed(0)} MiB (bound ${(bound / MiB).toFixed(0)} MiB), ` +

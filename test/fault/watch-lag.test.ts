@@ -1,4 +1,4 @@
 /** Consumers that do not read: they delay nobody, cost bounded memory, and have every event when they read again. */
 import { describeLag } from './lag-suite.js';
 
-describeLag('under load', { shards: 1, unreadMs: 8_000, writesPerSecond: 800 });
+describeLag('under load', { shards: 1, unreadMs: 6_000, writesPerSecond: 500 });

@@ -6,6 +6,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { connectFromFile, type Etcd, type LeaseEnd } from 'etcd-vigil';
 import {
   EtcdProvides,
@@ -29,6 +30,8 @@ const WATCHES = 200;
 const LEASES = 1_000;
 // Long enough for a machine that is busy with other tests: what is tested is the exchange, not the clock.
 const TTL_SECONDS = 10;
+/** Between two readings, and between two writes: the rest of the tests runs beside them. */
+const PAUSE_MS = 5;
 
 let certificates: TestCertificates;
 let cluster: EtcdCluster;
@@ -97,7 +100,7 @@ class Deployment {
   }
 }
 
-/** Reads the files all the time: each reading finds them whole, fitting, and closed to others. */
+/** Reads the files again and again: each reading finds them whole, fitting, and closed to others. */
 class FileReader {
   readings = 0;
   readonly problems: string[] = [];
@@ -123,6 +126,7 @@ class FileReader {
           if (mode !== 0o600) this.problems.push(`${path} has mode ${mode.toString(8)}`);
         }
         this.readings += 1;
+        await sleep(PAUSE_MS);
       } catch (error) {
         this.problems.push(String(error));
       }
@@ -137,6 +141,7 @@ async function write(raw: RawEtcd, prefix: string, isOver: () => boolean): Promi
     try {
       await raw.put(`${prefix}${String(count % WATCHES)}`, String(count));
       count += 1;
+      await sleep(PAUSE_MS);
     } catch {
       // While a new leader is elected. It may have been applied: what happened is what the history says.
     }
