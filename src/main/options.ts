@@ -25,10 +25,10 @@ export function checkOptions<Options extends object>(
   if (typeof given !== 'object' || given === null || Array.isArray(given)) {
     throw invalidOption(`${what}: options must be an object, not ${describeValue(given)}`);
   }
-  const rules = new Map(Object.entries<OptionRule>(table));
+  const rules: Readonly<Record<string, OptionRule>> = table;
   for (const [name, value] of Object.entries(given)) {
-    const rule = rules.get(name);
-    if (rule === undefined) throw unknownOption(name, Array.from(rules.keys()), what);
+    const rule = Object.hasOwn(rules, name) ? rules[name] : undefined;
+    if (rule === undefined) throw unknownOption(name, Object.keys(rules), what);
     if (value !== undefined) rule(value, `${what}: ${name}`);
   }
 }

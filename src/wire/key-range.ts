@@ -65,23 +65,33 @@ export function toKeyRange(input: RangeInput, name = 'range'): KeyRange {
   const form: unknown = input;
   if (typeof form !== 'object' || form === null)
     throw invalid(`${name} must be ${RANGE_ALLOWED}, not ${describe(form)}`);
-  const given = new Map(Object.entries(form).filter(([, value]) => value !== undefined));
-  switch (Array.from(given.keys()).sort().join()) {
+  const { key, prefix, from, to, all } = form as Readonly<Record<string, unknown>>;
+  const given = givenNames(form);
+  switch (given) {
     case 'key':
-      return { key: toKey(given.get('key'), `${name}.key`), rangeEnd: undefined };
+      return { key: toKey(key, `${name}.key`), rangeEnd: undefined };
     case 'prefix':
-      return prefixRange(toBytes(given.get('prefix'), `${name}.prefix`));
+      return prefixRange(toBytes(prefix, `${name}.prefix`));
     case 'from':
-      return { key: toKey(given.get('from'), `${name}.from`), rangeEnd: new Uint8Array(1) };
-    case 'from,to':
-      return spanRange(toKey(given.get('from'), `${name}.from`), toKey(given.get('to'), `${name}.to`), name);
+      return { key: toKey(from, `${name}.from`), rangeEnd: new Uint8Array(1) };
+    case 'from, to':
+    case 'to, from':
+      return spanRange(toKey(from, `${name}.from`), toKey(to, `${name}.to`), name);
     case 'all':
-      if (given.get('all') === true) return prefixRange(new Uint8Array(0));
+      if (all === true) return prefixRange(new Uint8Array(0));
       break;
     default:
   }
-  const got = given.size === 0 ? 'without any of these' : `with ${Array.from(given.keys()).join(', ')}`;
+  const got = given === '' ? 'without any of these' : `with ${given}`;
   throw invalid(`${name} must be ${RANGE_ALLOWED}, not ${Array.isArray(form) ? 'an array' : `an object ${got}`}`);
+}
+
+/** The names of what is not undefined in it. */
+function givenNames(form: object): string {
+  const fields = form as Readonly<Record<string, unknown>>;
+  return Object.keys(fields)
+    .filter((name) => fields[name] !== undefined)
+    .join(', ');
 }
 
 /** Order of keys in etcd: by bytes, unsigned, a prefix before what it begins. Negative, zero or positive. */

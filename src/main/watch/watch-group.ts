@@ -82,9 +82,11 @@ export class WatchGroup implements AsyncIterable<GroupBatch> {
   add(range: RangeInput, options: GroupWatchOptions = {}): GroupWatch {
     checkGroupWatchOptions(options);
     const request = watchRequest(range, options);
+    if (options.watchId !== undefined && this.#members.has(options.watchId)) {
+      const label = `${String(options.watchId)}n`;
+      throw invalidOption(`add: watchId ${label} is in use in this group; choose another or leave it out`);
+    }
     const watchId = options.watchId ?? this.#drawId();
-    if (this.#members.has(watchId))
-      throw invalidOption(`add: watchId ${String(watchId)}n is in use in this group; choose another or leave it out`);
     refuseAborted(options.signal);
     const entry = this.#outlet.add(request, watchId);
     if (options.signal !== undefined)

@@ -99,7 +99,10 @@ export class Batcher {
     if (this.#hasRested || this.#isFull) return 0;
     const now = this.#options.now();
     this.#since ??= now;
-    const isQuiet = this.#recentEvents - (now - this.#lastFlush) < BURST_EVENTS;
+    // Creations alone are told together as long as there are more to come.
+    const isQuiet = this.writer.empty
+      ? !this.#options.creating()
+      : this.#recentEvents - (now - this.#lastFlush) < BURST_EVENTS;
     return isQuiet ? 0 : this.#since + this.#options.limits.flushIntervalMs - now;
   }
 
@@ -208,11 +211,11 @@ export class Batcher {
     if (created === 0 && this.writer.empty) return;
     const now = this.#options.now();
     const elapsed = now - this.#lastFlush;
-    const gathered = events + created;
-    // What a rest has gathered came spread over it; anything else came just now.
+    // What a rest has gathered came spread over it; anything else came just now. Creations do not count: the first events
+    // after many of them are as urgent as any.
     const level = hasRested
-      ? this.#recentEvents + gathered - elapsed
-      : Math.max(0, this.#recentEvents - elapsed) + gathered;
+      ? this.#recentEvents + events - elapsed
+      : Math.max(0, this.#recentEvents - elapsed) + events;
     this.#recentEvents = Math.max(0, Math.min(MAX_RECENT_EVENTS, level));
     this.#lastFlush = now;
     if (created > 0) this.#postCreated();

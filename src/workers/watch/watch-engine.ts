@@ -98,7 +98,9 @@ export class WatchEngine {
     for (const spec of specs) {
       const entry = new WatchEntry(spec);
       this.#entries.set(spec.watch, entry);
-      this.#place(entry);
+      const { stream } = this.lanes.named(this.#laneFor(entry));
+      if (stream === undefined) this.#place(entry);
+      else this.#create(entry, stream);
     }
     this.#fill();
     this.#progressTimer ??= setInterval(
@@ -260,14 +262,17 @@ export class WatchEngine {
         // Chosen again: the store's revision may have become known only with this stream.
         const lane = this.#laneFor(entry);
         const { stream } = this.lanes.named(lane);
-        if (stream !== undefined) this.#create(entry, stream);
-        else if (lane !== from) this.#place(entry);
+        if (stream !== undefined) {
+          this.#waiting.delete(entry);
+          this.#create(entry, stream);
+        } else if (lane !== from) this.#place(entry);
       }
     }
     const { stream } = this.lanes.catchUp;
     if (stream !== undefined) {
       for (const entry of this.#waiting.of('lagged')) {
         if (this.#laggedReplays.size >= LAGGED_REPLAYS) break;
+        this.#waiting.delete(entry);
         this.#create(entry, stream);
       }
     }
@@ -275,7 +280,6 @@ export class WatchEngine {
   }
 
   #create(entry: WatchEntry, stream: WatchStream): void {
-    this.#waiting.delete(entry);
     if (entry.lagged) this.#laggedReplays.add(entry);
     entry.enter({ at: 'creating', on: { stream, streamWatchId: stream.create(entry, entry.next) } });
   }

@@ -2,7 +2,6 @@
  * What happens to a watch when its stream answers, refuses, cancels, is lost, or turns out to serve another store: the
  * transitions of the watch's state that the server causes. (Those that main causes are in watch-engine.)
  */
-import type { Lane } from '../../wire/contract.js';
 import { EtcdError } from '../../wire/errors.js';
 import type { Batcher } from '../batch/batcher.js';
 import type { StoreGuard } from '../member/store-guard.js';
@@ -57,7 +56,7 @@ export class WatchEvents implements WatchStreamHooks {
 
   /** It has ended or is detached: nothing waits for its creation any more. */
   forget(entry: WatchEntry): void {
-    this.#resumed(entry, 'live');
+    this.#resumed(entry, undefined);
   }
 
   created(stream: WatchStream, entry: WatchEntry, streamWatchId: number, head: WatchHead): void {
@@ -71,12 +70,12 @@ export class WatchEvents implements WatchStreamHooks {
     entry.enter({ at: 'active', on: { stream, streamWatchId } });
     entry.createdRevision = head.revision;
     entry.requestsBefore = stream.progressRequests;
-    entry.heardAt = context.now();
+    if (stream !== live.stream) entry.heardAt = context.now();
     if (!entry.announced) {
       entry.announced = true;
       batcher.created(entry.spec.watch, entry.next);
     }
-    this.#resumed(entry, watches.lanes.ofStream(stream)?.lane ?? 'live');
+    this.#resumed(entry, stream);
     if (entry.detachWhenCreated) {
       entry.detachWhenCreated = false;
       watches.detachNow(entry);
@@ -172,9 +171,11 @@ export class WatchEvents implements WatchStreamHooks {
     );
   }
 
-  #resumed(entry: WatchEntry, lane: Lane): void {
+  #resumed(entry: WatchEntry, on: WatchStream | undefined): void {
     if (!this.#resuming.delete(entry) || this.#resuming.size > 0) return;
-    this.#options.context.status({ type: 'resumed', lane, watches: this.#options.watches.size });
+    const { context, watches } = this.#options;
+    const lane = on === undefined ? undefined : watches.lanes.ofStream(on)?.lane;
+    context.status({ type: 'resumed', lane: lane ?? 'live', watches: watches.size });
   }
 
   #waitOrEnd(entry: WatchEntry, error: EtcdError): void {

@@ -256,18 +256,19 @@ export class WatchStream implements WatchCarrier {
     // Many at once, not one for each answer.
     const isHalfEmpty = (this.#sentCount - this.#answeredCount) * 2 <= this.#window;
     if (isHalfEmpty && this.#sentCount < this.#creations.length) this.#scheduleFlush();
-    const wanted = this.#attached.delete(streamWatchId);
+    const answeredId = head.streamWatchId;
+    const wanted = this.#attached.has(streamWatchId);
+    if (refused || answeredId !== streamWatchId) this.#attached.delete(streamWatchId);
     if (refused) {
       if (wanted) this.#options.hooks.refused(this, entry, this.#cancelError(head));
       return;
     }
-    const answeredId = head.streamWatchId;
     if (!wanted) {
       writeCancel(this.#writer, answeredId);
       this.#scheduleFlush();
       return;
     }
-    this.#attached.set(answeredId, entry);
+    if (answeredId !== streamWatchId) this.#attached.set(answeredId, entry);
     this.#options.hooks.created(this, entry, answeredId, head);
   }
 

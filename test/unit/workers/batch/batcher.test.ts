@@ -233,6 +233,40 @@ describe('Batcher', () => {
     expect(rig.rests).toEqual([]);
   });
 
+  it('tells of creations together while more are to come, and at once when none are', () => {
+    const rig = new Rig();
+    rig.creating = true;
+    for (let watch = 1; watch <= 3; watch += 1) {
+      rig.batcher.created(watch, 9);
+      rig.advance(1);
+    }
+    expect(rig.kinds()).toEqual([]);
+    rig.advance(2);
+    expect(rig.kinds()).toEqual(['watch-created']);
+    rig.batcher.created(4, 9);
+    rig.advance(0);
+    rig.creating = false;
+    rig.batcher.created(5, 9);
+    rig.advance(0);
+    expect(rig.posted.map((report) => (report.kind === 'watch-created' ? report.watches : []))).toEqual([
+      [1, 2, 3],
+      [4, 5],
+    ]);
+  });
+
+  it('sends the first events after very many creations at once', () => {
+    const rig = new Rig({}, 'own');
+    for (let watch = 1; watch <= 1_000; watch += 1) rig.batcher.created(watch, 9);
+    rig.advance(0);
+    for (let event = 1; event <= 5; event += 1) {
+      rig.append();
+      rig.advance(0);
+      rig.advance(1);
+    }
+    expect(rig.kinds()).toEqual(['watch-created', ...Array.from({ length: 5 }, () => 'batch')]);
+    expect(rig.rests).toEqual([]);
+  });
+
   it('does not rest while more comes than fits a batch: waiting would only fill the sockets', () => {
     const rig = new Rig({}, 'own');
     rig.append(20);
