@@ -28,7 +28,9 @@ export const sleep: Rest = (ms, rested) => {
 export function leaveUnread(readable: Readable, guarded: (callback: () => void) => () => void): Rest {
   return (ms, rested) => {
     let next: NodeJS.Immediate | undefined;
+    let isHeld = true;
     const release = guarded(() => {
+      isHeld = false; // also where it throws: giving the rest up, as the guard may, must not throw again
       readable.release();
       next = setImmediate(rested); // the sockets are read before it
     });
@@ -37,7 +39,7 @@ export function leaveUnread(readable: Readable, guarded: (callback: () => void) 
     return () => {
       clearTimeout(timer);
       clearImmediate(next);
-      readable.release();
+      if (isHeld) readable.release();
     };
   };
 }

@@ -12,6 +12,8 @@ export interface MemoryCase {
   readonly events: number;
   readonly valueBytes: number;
   readonly burstMs: number;
+  /** Granted while everything is read as fast as it comes, when V8 does not collect large values at once; default 0. */
+  readonly readSlackBytes?: number;
   /** For `blocked`. */
   readonly blockMs?: number;
 }
@@ -43,7 +45,7 @@ export function boundBytes(shards: number, valueBytes: number): number {
 }
 
 export async function memoryCase(server: EtcdProcess, prefix: string, what: MemoryCase): Promise<void> {
-  const { mode, onLag, shards, events, valueBytes, burstMs, blockMs = 0 } = what;
+  const { mode, onLag, shards, events, valueBytes, burstMs, readSlackBytes = 0, blockMs = 0 } = what;
   const instructions = JSON.stringify({ endpoint: server.endpoint, prefix, mode, onLag, shards, blockMs });
   const child = fork(new URL('memory-child.js', import.meta.url), [instructions], { execArgv: ['--expose-gc'] });
   const told: Told[] = [];
@@ -98,7 +100,7 @@ export async function memoryCase(server: EtcdProcess, prefix: string, what: Memo
       );
       expect(after.problems).toEqual([]);
       expect(after.events).toBe(events);
-      expect(after.peak - after.baseline).toBeLessThan(bound);
+      expect(after.peak - after.baseline).toBeLessThan(bound + readSlackBytes);
     }
     child.send({ kind: 'close' });
     if (child.exitCode === null) await once(child, 'exit');

@@ -54,5 +54,5 @@ test.each(ways)('%s gathers the events of a busy writer, and loses and doubles n
   const soon = await batchesOf(`${name}/soon/`, { ...options, flushIntervalMs: 0 });
   const late = await batchesOf(`${name}/late/`, { ...options, flushIntervalMs: 100 });
   // A quarter on a quiet machine, half on a busy one.
-  expect(late).toBeLessThan(soon);
+  expect(late).toBeLessThan(soon * 0.8);
 });

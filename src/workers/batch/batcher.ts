@@ -22,7 +22,7 @@ export interface BatcherOptions {
   readonly onResume: () => void;
   /** Nothing is to be read for a while; calls back later, never at once. */
   readonly rest: Rest;
-  /** Watches wait for the server to confirm them. */
+  /** Watches that are on a stream wait for the server to confirm them. */
   readonly creating: () => boolean;
   /** A callback whose exceptions end the shard, not the process. */
   readonly guarded: (callback: () => void) => () => void;
@@ -50,7 +50,7 @@ export class Batcher {
   #endRest: (() => void) | undefined;
   /** It has rested since the last flush: what is there came in one interval. */
   #hasRested = false;
-  /** A batch has left by size since the last turn: there is more to read than is worth waiting for. */
+  /** A batch has left by size, and no turn has come since: there is more to read than is worth waiting for. */
   #isFull = false;
   #createdWatches: number[] = [];
   #createdRevisions: number[] = [];
@@ -146,6 +146,7 @@ export class Batcher {
     const isFull = this.#isFull;
     if (empty && this.#createdWatches.length === 0) {
       this.#forgetWait(); // a rest has brought nothing, or it has left by size
+      this.#isFull = false;
       return;
     }
     const waitMs = this.#waitMs();
@@ -167,6 +168,7 @@ export class Batcher {
 
   #rest(ms: number): void {
     if (this.#stalled || this.#closed) return;
+    this.#unschedule();
     this.#since ??= this.#options.now();
     this.#endRest = this.#options.rest(ms, this.#onRested);
   }

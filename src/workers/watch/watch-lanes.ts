@@ -50,8 +50,10 @@ export class WatchLanes {
     for (const lane of this.all) lane.resume();
   }
 
+  /** Whether watches on a stream, open or draining, wait to be confirmed. */
   get creating(): boolean {
-    return this.all.some((lane) => lane.stream?.creating === true);
+    for (const stream of this.#streams()) if (stream.creating) return true;
+    return false;
   }
 
   /** Nothing is read from the network until `release()`, without any stream being told. */

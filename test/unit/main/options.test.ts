@@ -21,6 +21,8 @@ describe('connect', () => {
     ['an empty list', { endpoints: [] }, /endpoints must name at least one/u],
     ['an endpoint with a path', { endpoints: 'http://a:1/x' }, /has a path/u],
     ['an unknown option', { endpoints, shard: 2 }, /unknown option 'shard'; did you mean 'shards'\?/u],
+    ['an option named as what every object has', { endpoints, toString: 2 }, /unknown option 'toString'/u],
+    ['an option named __proto__', JSON.parse('{"__proto__":{"shards":2}}'), /unknown option '__proto__'/u],
     ['an unknown option far from any', { endpoints, zzzzzzzzz: 2 }, /unknown option 'zzzzzzzzz'; known are endpoints/u],
     ['no shards', { endpoints, shards: 0 }, /shards must be a whole number from 1 to 64, or 'inline', not 0/u],
     ['half a shard', { endpoints, shards: 1.5 }, /shards must be/u],

@@ -17,6 +17,7 @@ describe('toKeyRange', () => {
     ['{ all } is the whole keyspace', { all: true }, bytes(0), bytes(0)],
     ['{ from } runs to the end', { from: 'a' }, utf8('a'), bytes(0)],
     ['an undefined to is no to', { from: 'a', to: undefined }, utf8('a'), bytes(0)],
+    ['{ to, from } is the same', { to: 'b', from: 'a' }, utf8('a'), utf8('b')],
     ['{ from, to } is half open', { from: 'a', to: 'b' }, utf8('a'), utf8('b')],
     ['text is UTF-8', { key: 'é😀' }, bytes(0xc3, 0xa9, 0xf0, 0x9f, 0x98, 0x80), undefined],
     ['__proto__ is a key like any other', '__proto__', utf8('__proto__'), undefined],

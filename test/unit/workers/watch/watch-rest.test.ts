@@ -37,6 +37,18 @@ class Rig extends WatchEngineRig {
     await this.settle();
   }
 
+  /** As a stream would bring them, with nothing else happening at the server. */
+  async gather(events: number): Promise<void> {
+    const { writer } = this.batcher;
+    for (let count = 0; count < events; count += 1) {
+      writer.columns.modRevision[writer.eventCount] = 1_000;
+      writer.keepEvent();
+    }
+    writer.endSegment(1, 1_000, 0);
+    this.batcher.appended();
+    await this.advance(0);
+  }
+
   /** The time of a rest; fake timers take an immediate set by a timer for one of 1 ms. */
   async rest(): Promise<void> {
     await this.advance(INTERVAL_MS);
@@ -90,6 +102,32 @@ describe('an inline shard', () => {
     await rig.advance(1_000);
     await rig.settle();
     expect(rig.eventCount).toBe(42);
+  });
+
+  it('that is busy leaves nothing unread while creates wait for answers, on a stream that it moves away from, too', async () => {
+    const rig = new Rig();
+    await rig.makeBusy();
+    await rig.rest();
+    await rig.advance(1_000);
+    const [connection] = rig.server.connections();
+    const holds = connection?.holds;
+    rig.watch(watchSpec({ watch: 2 }));
+    await rig.gather(20);
+    await rig.gather(1);
+    connection?.goaway();
+    await rig.advance(INTERVAL_MS);
+    await rig.gather(20);
+    await rig.gather(1);
+    expect(rig.server.connections().map((each) => [each.holds, each.isHeld])).toEqual([
+      [holds, false],
+      [0, false],
+    ]);
+    await rig.settle();
+    await rig.advance(INTERVAL_MS);
+    expect(rig.get(2).createdCount).toBe(1);
+    await rig.gather(20);
+    await rig.gather(1);
+    expect(connection?.isHeld).toBe(true);
   });
 
   it('reads its connections again when it stops', async () => {
