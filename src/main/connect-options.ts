@@ -51,8 +51,8 @@ export interface ConnectOptions {
   readonly pingTimeoutMs?: number | undefined;
   /**
    * How long events may wait for others to be read and handed over with, while they are many (more than some 1,000 a second);
-   * 0 to 100 ms. Longer costs less CPU for each event, since being woken costs more than reading; few events wait only after a burst. With
-   * 0 none does. Default 20, and 50 for `shards: 'inline'`, where it is the application's thread that is woken.
+   * 0 to 100 ms. Longer costs less CPU for each event, since being woken costs more than reading; few events wait only after
+   * a burst. With 0 none does. Default 20, and 50 for `shards: 'inline'`, where it is the application's thread that is woken.
    */
   readonly flushIntervalMs?: number | undefined;
   /** Bytes of events that each shard may have on their way to a main thread that does not run. Default 8 MiB. */

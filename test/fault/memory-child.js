@@ -27,6 +27,8 @@ const etcd = await connect({ endpoints: endpoint, shards });
 let events = 0;
 let last = 0n;
 let blocked = false;
+/** @type {number | undefined} The peak before reading, where reading begins by itself. */
+let unreadPeak;
 /** @type {string[]} */
 const problems = [];
 /** @param {import('etcd-vigil').WatchBatch} batch */
@@ -45,6 +47,7 @@ const take = (batch) => {
     blocked = true;
     const until = performance.now() + blockMs;
     while (performance.now() < until);
+    unreadPeak = process.memoryUsage.rss(); // what piled up behind the block; from here on it is read
   }
 };
 const watcher = etcd.watch({ prefix }, mode === 'blocked' ? { onBatch: take } : { onLag });
@@ -55,7 +58,15 @@ let peak = baseline;
 const sampling = setInterval(() => (peak = Math.max(peak, process.memoryUsage.rss())), 50);
 /** @param {object} message */
 const tell = (message) =>
-  process.send?.({ ...message, baseline, peak, events, last: String(last), problems: problems.slice(0, 5) });
+  process.send?.({
+    ...message,
+    baseline,
+    peak,
+    unreadPeak: unreadPeak ?? peak,
+    events,
+    last: String(last),
+    problems: problems.slice(0, 5),
+  });
 
 void watcher.ended.then((end) =>
   tell({ kind: 'ended', reason: end.reason, code: end.reason === 'failed' ? end.error.code : undefined }),

@@ -63,9 +63,9 @@ export interface GrpcConnection {
    */
   unary(path: string, request: Uint8Array, options: UnaryOptions): Promise<Uint8Array>;
   /**
-   * Leaves what arrives unread in the kernel until `release()`, or sooner where a write cannot end at once (over TLS always): much that is read at once costs
-   * less than being woken for each bit of it. For moments only, since answers to PING wait, too. Where the transport cannot, it
-   * does nothing.
+   * Leaves what arrives unread in the kernel until `release()`, or sooner where a write cannot end at once (over TLS always):
+   * much that is read at once costs less than being woken for each bit of it. For moments only, since answers to PING wait,
+   * too. Where the transport cannot, it does nothing.
    */
   hold(): void;
   release(): void;
