@@ -12,7 +12,7 @@ import {
   type ServerHttp2Stream,
   type Settings,
 } from 'node:http2';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { Endpoint } from '../../src/wire/connection-settings.js';
 
 export type CallHandler = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void;
@@ -31,10 +31,15 @@ export class ScriptedServer {
   /** Number of sessions there have ever been. */
   accepted = 0;
   readonly #server: Http2Server;
+  readonly #sockets: Set<Socket> = new Set();
 
   private constructor(server: Http2Server, endpoint: Endpoint) {
     this.#server = server;
     this.endpoint = endpoint;
+    server.on(endpoint.tls ? 'secureConnection' : 'connection', (socket: Socket) => {
+      this.#sockets.add(socket);
+      socket.on('close', () => this.#sockets.delete(socket));
+    });
     server.on('session', (session) => {
       this.accepted += 1;
       this.sessions.add(session);
@@ -68,6 +73,8 @@ export class ScriptedServer {
 
   async close(): Promise<void> {
     for (const session of this.sessions) session.destroy();
+    // A session that is destroyed during a write over TLS waits for the write, which a peer that is gone never lets end.
+    for (const socket of this.#sockets) socket.destroy();
     await new Promise<void>((resolve) => this.#server.close(() => resolve()));
   }
 }
