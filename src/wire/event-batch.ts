@@ -79,7 +79,7 @@ const PREV_BYTES = 4 * 8 + 2 * 4;
 /** Between heap and columns: fixarray of 4, two `uint 32`, a fixint, and `bin 32` with its length. */
 const MIDDLE_BYTES = 1 + 5 + 5 + 1 + 5;
 
-/** Up to so many entries are copied one by one: making two views costs more. */
+/** Up to so many rows are copied one by one: making two views for each column costs more. */
 const FEW = 24;
 
 /**
@@ -128,13 +128,7 @@ function writeHead(target: Uint8Array, at: number, type: number, value: number):
 /** Reads a batch that {@link sealBatch} made. Columns and heap are views on `bytes`. */
 export function openBatch(bytes: Uint8Array): EventBatchData {
   const [heap, [segmentCount, eventCount, flags, block]] = unpackr.unpack(bytes) as BatchValue; // our own writer's shape
-  const layout = new BlockReader(block);
-  return {
-    heap,
-    segmentCount,
-    eventCount,
-    ...layout.columns(segmentCount, eventCount, flags),
-  };
+  return new BlockReader(block).columns(heap, segmentCount, eventCount, flags);
 }
 
 type BatchValue = [heap: Uint8Array, rest: [segments: number, events: number, flags: number, columns: Uint8Array]];
@@ -144,45 +138,107 @@ function writeColumns(target: Uint8Array, start: number, columns: EventColumns):
   const { segmentCount: segments, eventCount: events, lease, prev } = columns;
   const { buffer } = target;
   const wide = new Float64Array(buffer, start, segments + events * 3);
-  copyColumn(wide, 0, columns.segmentRevision, segments);
-  copyColumn(wide, segments, columns.modRevision, events);
-  copyColumn(wide, segments + events, columns.createRevision, events);
-  copyColumn(wide, segments + events * 2, columns.version, events);
   let at = start + wide.length * 8;
   if (lease) {
     new BigInt64Array(buffer, at, events).set(lease.subarray(0, events));
     at += events * 8;
   }
   if (prev) {
-    const prevWide = new Float64Array(buffer, at, events * 3);
-    copyColumn(prevWide, 0, prev.modRevision, events);
-    copyColumn(prevWide, events, prev.createRevision, events);
-    copyColumn(prevWide, events * 2, prev.version, events);
-    new BigInt64Array(buffer, at + events * 24, events).set(prev.lease.subarray(0, events));
+    writePrevWide(buffer, at, prev, events);
     at += events * 32;
   }
   const middle = new Uint32Array(buffer, at, segments * 2 + events * (prev ? 6 : 4));
-  copyColumn(middle, 0, columns.segmentWatch, segments);
-  copyColumn(middle, segments, columns.segmentEvents, segments);
-  const first = segments * 2;
-  copyColumn(middle, first, columns.keyStart, events);
-  copyColumn(middle, first + events, columns.keyLength, events);
-  copyColumn(middle, first + events * 2, columns.valueStart, events);
-  copyColumn(middle, first + events * 3, columns.valueLength, events);
-  if (prev) {
-    copyColumn(middle, first + events * 4, prev.valueStart, events);
-    copyColumn(middle, first + events * 5, prev.valueLength, events);
-  }
-  at += middle.length * 4;
-  copyColumn(target, at, columns.segmentFlags, segments);
-  copyColumn(target, at + segments, columns.type, events);
+  if (prev) writePrevMiddle(middle, segments * 2 + events * 4, prev, events);
+  const narrow = at + middle.length * 4;
+  if (segments > FEW) copySegments(wide, middle, target, narrow, columns);
+  else copyFewSegments(wide, middle, target, narrow, columns);
+  if (events > FEW) copyEvents(wide, middle, target, narrow + segments, columns);
+  else copyFewEvents(wide, middle, target, narrow + segments, columns);
 }
 
-type Column = Float64Array | Uint32Array | Uint8Array;
+function copySegments(
+  wide: Float64Array,
+  middle: Uint32Array,
+  target: Uint8Array,
+  narrow: number,
+  columns: EventColumns,
+): void {
+  const { segmentCount: segments } = columns;
+  wide.set(columns.segmentRevision.subarray(0, segments), 0);
+  middle.set(columns.segmentWatch.subarray(0, segments), 0);
+  middle.set(columns.segmentEvents.subarray(0, segments), segments);
+  target.set(columns.segmentFlags.subarray(0, segments), narrow);
+}
 
-function copyColumn<Kind extends Column>(target: Kind, at: number, column: Kind, count: number): void {
-  if (count > FEW) target.set(column.subarray(0, count), at);
-  else for (let index = 0; index < count; index += 1) target[at + index] = column[index] ?? 0;
+function copyEvents(
+  wide: Float64Array,
+  middle: Uint32Array,
+  target: Uint8Array,
+  narrow: number,
+  columns: EventColumns,
+): void {
+  const { segmentCount: segments, eventCount: events } = columns;
+  wide.set(columns.modRevision.subarray(0, events), segments);
+  wide.set(columns.createRevision.subarray(0, events), segments + events);
+  wide.set(columns.version.subarray(0, events), segments + events * 2);
+  const first = segments * 2;
+  middle.set(columns.keyStart.subarray(0, events), first);
+  middle.set(columns.keyLength.subarray(0, events), first + events);
+  middle.set(columns.valueStart.subarray(0, events), first + events * 2);
+  middle.set(columns.valueLength.subarray(0, events), first + events * 3);
+  target.set(columns.type.subarray(0, events), narrow);
+}
+
+/** Row by row, in one loop for all columns: little code, which is optimized early. */
+function copyFewSegments(
+  wide: Float64Array,
+  middle: Uint32Array,
+  target: Uint8Array,
+  narrow: number,
+  columns: EventColumns,
+): void {
+  const { segmentCount: segments, segmentRevision, segmentWatch, segmentEvents, segmentFlags } = columns;
+  for (let row = 0; row < segments; row += 1) {
+    wide[row] = segmentRevision[row] ?? 0;
+    middle[row] = segmentWatch[row] ?? 0;
+    middle[segments + row] = segmentEvents[row] ?? 0;
+    target[narrow + row] = segmentFlags[row] ?? 0;
+  }
+}
+
+function copyFewEvents(
+  wide: Float64Array,
+  middle: Uint32Array,
+  target: Uint8Array,
+  narrow: number,
+  columns: EventColumns,
+): void {
+  const { segmentCount: segments, eventCount: events, modRevision, createRevision, version } = columns;
+  const { keyStart, keyLength, valueStart, valueLength, type } = columns;
+  const first = segments * 2;
+  for (let row = 0; row < events; row += 1) {
+    wide[segments + row] = modRevision[row] ?? 0;
+    wide[segments + events + row] = createRevision[row] ?? 0;
+    wide[segments + events * 2 + row] = version[row] ?? 0;
+    middle[first + row] = keyStart[row] ?? 0;
+    middle[first + events + row] = keyLength[row] ?? 0;
+    middle[first + events * 2 + row] = valueStart[row] ?? 0;
+    middle[first + events * 3 + row] = valueLength[row] ?? 0;
+    target[narrow + row] = type[row] ?? 0;
+  }
+}
+
+function writePrevWide(buffer: ArrayBufferLike, at: number, prev: PrevColumns, events: number): void {
+  const wide = new Float64Array(buffer, at, events * 3);
+  wide.set(prev.modRevision.subarray(0, events), 0);
+  wide.set(prev.createRevision.subarray(0, events), events);
+  wide.set(prev.version.subarray(0, events), events * 2);
+  new BigInt64Array(buffer, at + events * 24, events).set(prev.lease.subarray(0, events));
+}
+
+function writePrevMiddle(middle: Uint32Array, at: number, prev: PrevColumns, events: number): void {
+  middle.set(prev.valueStart.subarray(0, events), at);
+  middle.set(prev.valueLength.subarray(0, events), at + events);
 }
 
 class BlockReader {
@@ -196,7 +252,7 @@ class BlockReader {
     this.#at = isAligned ? block.byteOffset : 0;
   }
 
-  columns(segments: number, events: number, flags: number): Omit<EventColumns, 'segmentCount' | 'eventCount'> {
+  columns(heap: Uint8Array, segments: number, events: number, flags: number): EventBatchData {
     const segmentRevision = this.#float64(segments);
     const modRevision = this.#float64(events);
     const createRevision = this.#float64(events);
@@ -225,6 +281,9 @@ class BlockReader {
     const segmentFlags = this.#uint8(segments);
     const type = this.#uint8(events);
     return {
+      heap,
+      segmentCount: segments,
+      eventCount: events,
       segmentWatch,
       segmentEvents,
       segmentRevision,

@@ -144,21 +144,25 @@ export class Batcher {
     this.#nextTurn = undefined;
     const { eventCount, empty } = this.writer;
     const isFull = this.#isFull;
-    if (empty && this.#createdWatches.length === 0) {
+    const hasCreations = this.#createdWatches.length > 0;
+    if (empty && !hasCreations) {
       this.#forgetWait(); // a rest has brought nothing, or it has left by size
       this.#isFull = false;
       return;
     }
     const waitMs = this.#waitMs();
-    // Creations are told together when they are many, but never by resting, since more creates wait for the answers.
-    const mayRest = this.#createdWatches.length === 0 && !this.#options.creating();
     if (waitMs <= 0) {
       const isBusy = this.#hasRested && eventCount >= Math.max(BURST_EVENTS, this.#options.limits.flushIntervalMs);
       this.#flushWithinCredit();
       this.#isFull = false;
-      if (isBusy && mayRest && !isFull) this.#rest(this.#options.limits.flushIntervalMs);
-    } else if (mayRest) this.#rest(waitMs);
+      if (isBusy && !isFull && this.#mayRest(hasCreations)) this.#rest(this.#options.limits.flushIntervalMs);
+    } else if (this.#mayRest(hasCreations)) this.#rest(waitMs);
     else this.#interval ??= setTimeout(this.#onInterval, Math.ceil(waitMs));
+  }
+
+  /** Creations are told together when they are many, but never by resting, since more creates wait for the answers. */
+  #mayRest(hasCreations: boolean): boolean {
+    return !hasCreations && !this.#options.creating();
   }
 
   #intervalOver(): void {
