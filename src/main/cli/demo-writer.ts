@@ -1,9 +1,9 @@
 /** `vigil demo-writer` (hidden): the demo's writer as a process of its own, told what to do over its IPC channel. */
 import type { Command } from 'commander';
-import { connect } from '../index.js';
+import { connect } from './lazy-connect.js';
 import type { CommandContext } from './command-context.js';
 import type { FromWriter, ToWriter } from './demo/messages.js';
-import { Writer } from './demo/writer.js';
+import type { Writer } from './demo/writer.js';
 import { exitCode } from './exit-code.js';
 import { usageError } from './failure.js';
 
@@ -22,9 +22,9 @@ async function demoWriter(): Promise<number> {
       switch (message.kind) {
         case 'start':
           // Nothing is watched here: lazy starts no thread.
-          void connect({ ...message.connect, lazy: true })
-            .then(async (etcd) => {
-              writer = new Writer(etcd, message, send);
+          void Promise.all([connect({ ...message.connect, lazy: true }), import('./demo/writer.js')])
+            .then(async ([etcd, module]) => {
+              writer = new module.Writer(etcd, message, send);
               send({ kind: 'ready' });
               await writer.run();
               await etcd.close();

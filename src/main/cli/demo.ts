@@ -1,10 +1,11 @@
 /** `vigil demo`: very many watches and leases under load, shown live and checked write by write. */
 import { randomBytes } from 'node:crypto';
 import { Option, type Command } from 'commander';
-import { connect, type ConnectOptions, type TransportKind } from '../index.js';
+import type { ConnectOptions, TransportKind } from '../index.js';
+import { connect } from './lazy-connect.js';
 import type { CommandContext } from './command-context.js';
 import { addConnectionFlags, connectOptions, type ConnectionFlags } from './connection-flags.js';
-import { DemoRun, type DemoSettings } from './demo/demo-run.js';
+import type { DemoSettings } from './demo/demo-run.js';
 import { DemoServer } from './demo/demo-server.js';
 import type { DemoSummary, DemoView } from './demo/frame.js';
 import { TerminalView } from './demo/terminal-view.js';
@@ -101,6 +102,7 @@ async function runOn(
       writesPerTxn: Math.min(MOST_WRITES_PER_TXN, Math.floor((flags.ranges * KEYS_PER_RANGE) / 2)),
     },
   };
+  const { DemoRun } = await import('./demo/demo-run.js');
   try {
     return await new DemoRun(etcd, settings, view).run(signal);
   } finally {

@@ -1,5 +1,5 @@
 /** How a failure is told to whoever typed the command: one line, what to do, no stack. Pure. */
-import { CompactedError, EtcdError } from '../index.js';
+import { CompactedError, EtcdError } from '../../wire/errors.js';
 import { exitCode } from './exit-code.js';
 
 /** The line for stderr, and the exit code. */

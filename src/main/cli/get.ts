@@ -1,6 +1,7 @@
 /** `vigil get`: one key's value, or a range, one key a line. */
 import { Option, type Command } from 'commander';
-import { connect, type Etcd, type KeyValue, type RangeInput, type RangeOptions, type SortBy } from '../index.js';
+import type { Etcd, KeyValue, RangeInput, RangeOptions, SortBy } from '../index.js';
+import { connect } from './lazy-connect.js';
 import type { CommandContext } from './command-context.js';
 import { addConnectionFlags, connectOptions, type ConnectionFlags } from './connection-flags.js';
 import { exitCode } from './exit-code.js';

@@ -1,7 +1,8 @@
 /** `vigil put`: writes one key; the value from the command line or from stdin. */
 import { buffer } from 'node:stream/consumers';
 import type { Command } from 'commander';
-import { connect, type KeyInput } from '../index.js';
+import type { KeyInput } from '../index.js';
+import { connect } from './lazy-connect.js';
 import type { CommandContext } from './command-context.js';
 import { addConnectionFlags, connectOptions, type ConnectionFlags } from './connection-flags.js';
 import { exitCode } from './exit-code.js';

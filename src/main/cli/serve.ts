@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import type { EmbeddedEtcdOptions, EmbeddedTls } from '../../embedded/index.js';
-import { EtcdError } from '../index.js';
+import { EtcdError } from '../../wire/errors.js';
 import type { CommandContext } from './command-context.js';
 import { exitCode } from './exit-code.js';
 import { ToldError, usageError } from './failure.js';

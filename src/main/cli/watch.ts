@@ -1,6 +1,7 @@
 /** `vigil watch`: one line per event until it is stopped, has shown enough, or cannot go on. */
 import { Option, type Command } from 'commander';
-import { connect, type WatchBatch, type WatchOptions } from '../index.js';
+import type { WatchBatch, WatchOptions } from '../index.js';
+import { connect } from './lazy-connect.js';
 import type { CommandContext } from './command-context.js';
 import { addConnectionFlags, connectOptions, type ConnectionFlags } from './connection-flags.js';
 import { exitCode } from './exit-code.js';

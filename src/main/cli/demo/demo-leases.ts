@@ -1,6 +1,7 @@
 /** The leases that the demo holds beside its watches: each with a key on it, and at the end etcd's own word for them. */
 import { performance } from 'node:perf_hooks';
-import { put, type Etcd, type LeaseCollection, type LeaseEnd } from '../../index.js';
+import type { Etcd, LeaseCollection, LeaseEnd } from '../../index.js';
+import { put } from '../../index.js';
 import type { LeaseFrame, LeaseVerdict } from './frame.js';
 
 const TTL_SECONDS = 15;

@@ -4,7 +4,8 @@
  */
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { EtcdError, type Etcd, type GroupBatch, type WatchGroup } from '../../index.js';
+import type { Etcd, GroupBatch, WatchGroup } from '../../index.js';
+import { EtcdError } from '../../../wire/errors.js';
 import { DemoLeases, leaseProblem } from './demo-leases.js';
 import type { DemoSummary, DemoView, Frame, LeaseVerdict } from './frame.js';
 import { milliseconds } from './figures.js';

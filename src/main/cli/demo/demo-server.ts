@@ -3,7 +3,8 @@
  * keeps no more history than the demo needs.
  */
 import type { EmbeddedEtcd } from '../../../embedded/index.js';
-import { EtcdError, type Etcd } from '../../index.js';
+import type { Etcd } from '../../index.js';
+import { EtcdError } from '../../../wire/errors.js';
 
 /** A watch that is behind needs what is newer than this. */
 const HISTORY_MS = 15_000;

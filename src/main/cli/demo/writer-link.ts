@@ -1,5 +1,5 @@
 /** The writer's process as the demo sees it. */
-import { EtcdError } from '../../index.js';
+import { EtcdError } from '../../../wire/errors.js';
 import { HelperProcess } from './helper-process.js';
 import type { FromWriter, ToWriter, WriterStart } from './messages.js';
 

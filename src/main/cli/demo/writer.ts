@@ -3,7 +3,9 @@
  * so that the figures of the demo's main thread are those of the watching.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { EtcdError, del, put, type Etcd, type Operation } from '../../index.js';
+import type { Etcd, Operation } from '../../index.js';
+import { EtcdError } from '../../../wire/errors.js';
+import { del, put } from '../../index.js';
 import { NO_NUMBER } from './ledger.js';
 import { demoKey, stampedValue, type FromWriter, type WriterStart } from './messages.js';
 

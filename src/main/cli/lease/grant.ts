@@ -1,6 +1,6 @@
 /** `vigil lease grant`: grants a lease and leaves it to whoever keeps it alive. */
 import type { Command } from 'commander';
-import { connect } from '../../index.js';
+import { connect } from '../lazy-connect.js';
 import type { CommandContext } from '../command-context.js';
 import { addConnectionFlags, connectOptions, type ConnectionFlags } from '../connection-flags.js';
 import { exitCode } from '../exit-code.js';

@@ -2,7 +2,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import cliProgress from 'cli-progress';
 import type { Command } from 'commander';
-import { connect, type Etcd, type LeaseCollection } from '../../index.js';
+import type { Etcd, LeaseCollection } from '../../index.js';
+import { connect } from '../lazy-connect.js';
 import type { CommandContext } from '../command-context.js';
 import { addConnectionFlags, connectOptions, type ConnectionFlags } from '../connection-flags.js';
 import { exitCode } from '../exit-code.js';

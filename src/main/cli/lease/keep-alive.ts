@@ -1,6 +1,7 @@
 /** `vigil lease keep-alive`: renews a lease granted elsewhere until it is stopped or the lease is gone. */
 import type { Command } from 'commander';
-import { connect, type Etcd } from '../../index.js';
+import type { Etcd } from '../../index.js';
+import { connect } from '../lazy-connect.js';
 import type { CommandContext } from '../command-context.js';
 import { addConnectionFlags, connectOptions, type ConnectionFlags } from '../connection-flags.js';
 import { exitCode } from '../exit-code.js';

@@ -1,6 +1,6 @@
 /** `vigil lease ttl`: what etcd says of a lease. */
 import type { Command } from 'commander';
-import { connect } from '../../index.js';
+import { connect } from '../lazy-connect.js';
 import type { CommandContext } from '../command-context.js';
 import { addConnectionFlags, connectOptions, type ConnectionFlags } from '../connection-flags.js';
 import { exitCode } from '../exit-code.js';
