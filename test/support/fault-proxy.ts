@@ -236,7 +236,9 @@ export class FaultProxy {
     client.once('data', (first) => {
       // The client speaks first: the `P` of HTTP/2's preface, or a TLS record, which nobody can look into.
       if (first[0] !== 0x50) return;
-      tap = new GrpcTap((message) => {
+      tap = new GrpcTap((describe) => {
+        if (this.#armed.length === 0 && this.#observers.size === 0) return 'pass';
+        const message = describe();
         const hit = this.#hit(message);
         if (hit === undefined) return 'pass';
         announce = () => {

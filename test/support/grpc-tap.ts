@@ -59,9 +59,10 @@ export class GrpcTap {
   readonly #fromClient = new FrameSplitter(24);
   readonly #fromServer = new FrameSplitter(0);
   readonly #streams = new Map<number, StreamState>();
-  readonly #judge: (message: SeenMessage) => Verdict;
+  readonly #judge: (message: () => SeenMessage) => Verdict;
 
-  constructor(judge: (message: SeenMessage) => Verdict) {
+  /** `judge` is asked for every message of the server; taking it apart costs much, so only on the judge's demand. */
+  constructor(judge: (message: () => SeenMessage) => Verdict) {
     this.#judge = judge;
   }
 
@@ -95,7 +96,7 @@ export class GrpcTap {
   #dataToForward(frame: Http2Frame): number | undefined {
     const stream = this.#stream(frame.streamId);
     for (const message of stream.answers.push(dataOf(frame))) {
-      const verdict = this.#judge(describe(stream.kind, frame.streamId, message.body));
+      const verdict = this.#judge(() => describe(stream.kind, frame.streamId, message.body));
       if (verdict === 'cut-after') return message.end;
       // A message that began in an earlier frame has gone out in part. Its end has not, so the client never sees it.
       if (verdict === 'cut-before') return message.start;

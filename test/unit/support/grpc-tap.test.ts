@@ -32,7 +32,7 @@ function answer(watchId: bigint, created: boolean): Buffer {
 
 describe('reading along on a connection to etcd', () => {
   function tapOf(judge: (message: SeenMessage) => Verdict): GrpcTap {
-    const tap = new GrpcTap(judge);
+    const tap = new GrpcTap((describe) => judge(describe()));
     tap.clientSent(Buffer.concat([PREFACE, data(1, framed(encodeWatchCreate({ key: 'k' })))]));
     return tap;
   }
