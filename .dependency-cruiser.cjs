@@ -8,7 +8,7 @@
 /** Packages that may be imported from one place only: a rule for each. */
 const owners = {
   piscina: '^src/main/shard-pool\\.ts$',
-  msgpackr: '^src/wire/event-batch\\.ts$',
+  msgpackr: '^src/wire/open-batch\\.ts$',
   '@grpc/grpc-js': '^src/(main/unary/|workers/transport/grpc-js-|embedded/transport/)',
   commander: '^src/main/cli/',
   'cli-progress': '^src/main/cli/',

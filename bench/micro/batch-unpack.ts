@@ -1,5 +1,5 @@
 /** What main does with a batch before anybody reads it. */
-import { openBatch } from '../../src/wire/event-batch.js';
+import { openBatch } from '../../src/wire/open-batch.js';
 import type { MicroCase } from './case.js';
 import { EVENT_COUNTS, sampleBatch } from './sample.js';
 

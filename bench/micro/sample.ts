@@ -1,5 +1,6 @@
 /** Seeded input of the micro benches: WatchResponses as etcd sends them, and the sealed batches they become. Pure. */
-import { openBatch, type EventBatchData } from '../../src/wire/event-batch.js';
+import type { EventBatchData } from '../../src/wire/event-batch.js';
+import { openBatch } from '../../src/wire/open-batch.js';
 import { BatchWriter } from '../../src/workers/batch/batch-writer.js';
 import { decodeEvents, decodeWatchHead, WatchHead } from '../../src/workers/watch/watch-decoder.js';
 import { encodeEvent, encodeWatchAnswer, FakeWatchStore } from '../../test/support/fake-watch-store.js';

@@ -15,7 +15,8 @@ import type {
   StoreMark,
 } from '../wire/contract.js';
 import { EtcdError, toEtcdError } from '../wire/errors.js';
-import { openBatch, type EventBatchData } from '../wire/event-batch.js';
+import type { EventBatchData } from '../wire/event-batch.js';
+import { openBatch } from '../wire/open-batch.js';
 import type { Port } from '../wire/port.js';
 import { packCommand, type PostedCommand } from '../wire/posted-command.js';
 import { CrashCount } from './crash-count.js';

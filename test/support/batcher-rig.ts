@@ -1,7 +1,7 @@
 /** A batcher with a clock of the test's own, and what it posts. Needs vitest's fake timers. */
 import { vi } from 'vitest';
 import type { ShardLimits, ShardReport } from '../../src/wire/contract.js';
-import { openBatch } from '../../src/wire/event-batch.js';
+import { openBatch } from '../../src/wire/open-batch.js';
 import { Batcher } from '../../src/workers/batch/batcher.js';
 
 const LIMITS: ShardLimits = {

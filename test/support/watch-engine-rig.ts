@@ -5,7 +5,8 @@
 import { vi } from 'vitest';
 import type { ShardLimits, ShardReport, ShardStatus, WatchSpec } from '../../src/wire/contract.js';
 import { errorFromPlain, type EtcdError } from '../../src/wire/errors.js';
-import { EVENT_DELETE, openBatch, SEGMENT_PROGRESS } from '../../src/wire/event-batch.js';
+import { EVENT_DELETE, SEGMENT_PROGRESS } from '../../src/wire/event-batch.js';
+import { openBatch } from '../../src/wire/open-batch.js';
 import { Batcher } from '../../src/workers/batch/batcher.js';
 import { StoreGuard } from '../../src/workers/member/store-guard.js';
 import { leaveUnread } from '../../src/workers/rest.js';

@@ -6,7 +6,8 @@
  * every key and value.
  */
 import { EtcdError } from '../../wire/errors.js';
-import { HEAP_START, NO_PREV, sealBatch } from '../../wire/event-batch.js';
+import { HEAP_START, NO_PREV } from '../../wire/event-batch.js';
+import { sealBatch } from '../../wire/seal-batch.js';
 import type { EventColumns, PrevColumns } from '../../wire/event-batch.js';
 import type { WatchNumber } from '../../wire/contract.js';
 

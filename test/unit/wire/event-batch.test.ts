@@ -1,12 +1,8 @@
 import { unpack } from 'msgpackr';
 import { describe, expect, it } from 'vitest';
-import {
-  HEAP_START,
-  openBatch,
-  sealBatch,
-  type EventColumns,
-  type PrevColumns,
-} from '../../../src/wire/event-batch.js';
+import { HEAP_START, type EventColumns, type PrevColumns } from '../../../src/wire/event-batch.js';
+import { openBatch } from '../../../src/wire/open-batch.js';
+import { sealBatch } from '../../../src/wire/seal-batch.js';
 
 /** Columns with a different number in every place; longer than they count, as a writer's are. */
 function columnsOf(segments: number, events: number, extras: { lease: boolean; prev: boolean }): EventColumns {

@@ -1,12 +1,7 @@
 /** Batches as a shard would send them, from plain descriptions; and links that only record. For tests of the main side. */
-import {
-  EVENT_DELETE,
-  EVENT_PUT,
-  HEAP_START,
-  NO_PREV,
-  openBatch,
-  sealBatch,
-} from '../../../../src/wire/event-batch.js';
+import { EVENT_DELETE, EVENT_PUT, HEAP_START, NO_PREV } from '../../../../src/wire/event-batch.js';
+import { openBatch } from '../../../../src/wire/open-batch.js';
+import { sealBatch } from '../../../../src/wire/seal-batch.js';
 import type { EventBatchData, PrevColumns } from '../../../../src/wire/event-batch.js';
 import type { ShardCommand, WatchCommand } from '../../../../src/wire/contract.js';
 import type { WatchLink } from '../../../../src/main/watch/watch-router.js';

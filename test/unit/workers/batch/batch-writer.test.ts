@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { EVENT_DELETE, EVENT_PUT, NO_PREV, openBatch, SEGMENT_PROGRESS } from '../../../../src/wire/event-batch.js';
+import { EVENT_DELETE, EVENT_PUT, NO_PREV, SEGMENT_PROGRESS } from '../../../../src/wire/event-batch.js';
+import { openBatch } from '../../../../src/wire/open-batch.js';
 import { BatchWriter } from '../../../../src/workers/batch/batch-writer.js';
 import { Rng, seeds } from '../../../support/rng.js';
 

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { etcdserverpb, mvccpb } from '../../../../src/generated/etcd.js';
 import { EtcdError } from '../../../../src/wire/errors.js';
-import { EVENT_DELETE, NO_PREV, openBatch } from '../../../../src/wire/event-batch.js';
+import { EVENT_DELETE, NO_PREV } from '../../../../src/wire/event-batch.js';
+import { openBatch } from '../../../../src/wire/open-batch.js';
 import { BatchWriter } from '../../../../src/workers/batch/batch-writer.js';
 import {
   decodeEvents,

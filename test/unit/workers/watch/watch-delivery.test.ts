@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { ShardLimits, ShardReport, WatchSpec } from '../../../../src/wire/contract.js';
-import { openBatch, SEGMENT_PROGRESS } from '../../../../src/wire/event-batch.js';
+import { SEGMENT_PROGRESS } from '../../../../src/wire/event-batch.js';
+import { openBatch } from '../../../../src/wire/open-batch.js';
 import { Batcher } from '../../../../src/workers/batch/batcher.js';
 import { StoreGuard } from '../../../../src/workers/member/store-guard.js';
 import { decodeWatchHead, WatchHead } from '../../../../src/workers/watch/watch-decoder.js';

@@ -1,0 +1,163 @@
+/** Writes a batch, in the layout of event-batch.ts. The shard's thread; pure. */
+import { HAS_LEASE, HAS_PREV, HEAP_START, type EventColumns, type PrevColumns } from './event-batch.js';
+
+const SEGMENT_BYTES = 8 + 4 + 4 + 1;
+const EVENT_BYTES = 3 * 8 + 4 * 4 + 1;
+const PREV_BYTES = 4 * 8 + 2 * 4;
+
+/** Between heap and columns: fixarray of 4, two `uint 32`, a fixint, and `bin 32` with its length. */
+const MIDDLE_BYTES = 1 + 5 + 5 + 1 + 5;
+
+/** Up to so many rows are copied one by one: making two views for each column costs more. */
+const FEW = 24;
+
+/**
+ * Seals a batch. `buffer` holds the heap from {@link HEAP_START} to `heapEnd`; the rest of it may be overwritten. The
+ * result owns its whole ArrayBuffer and is meant to be transferred: it is `buffer` itself where the columns fit and
+ * little is wasted, an exact copy otherwise.
+ */
+export function sealBatch(buffer: Uint8Array, heapEnd: number, columns: EventColumns): Uint8Array {
+  const { segmentCount, eventCount, lease, prev } = columns;
+  const columnBytes =
+    segmentCount * SEGMENT_BYTES + eventCount * (EVENT_BYTES + (lease ? 8 : 0) + (prev ? PREV_BYTES : 0));
+  // Not by bit operators: a heap may be larger than 2^31.
+  const columnStart = Math.ceil((heapEnd + MIDDLE_BYTES) / 8) * 8;
+  const middle = columnStart - MIDDLE_BYTES;
+  const length = columnStart + columnBytes;
+  const wasted = buffer.length - length;
+  const inPlace = wasted >= 0 && wasted <= length && buffer.byteOffset === 0;
+  const target = inPlace ? buffer : exactCopy(buffer, heapEnd, length);
+  target.fill(0, heapEnd, middle);
+  target[0] = 0x92;
+  writeHead(target, 1, 0xc6, middle - HEAP_START);
+  target[middle] = 0x94;
+  writeHead(target, middle + 1, 0xce, segmentCount);
+  writeHead(target, middle + 6, 0xce, eventCount);
+  target[middle + 11] = (lease === undefined ? 0 : HAS_LEASE) | (prev === undefined ? 0 : HAS_PREV);
+  writeHead(target, middle + 12, 0xc6, columnBytes);
+  writeColumns(target, columnStart, columns);
+  return length === target.length ? target : target.subarray(0, length);
+}
+
+function exactCopy(buffer: Uint8Array, heapEnd: number, length: number): Uint8Array {
+  const copy = new Uint8Array(length);
+  copy.set(buffer.subarray(0, heapEnd));
+  return copy;
+}
+
+/** A msgpack type byte with 4 bytes, big-endian. */
+function writeHead(target: Uint8Array, at: number, type: number, value: number): void {
+  target[at] = type;
+  target[at + 1] = value >>> 24;
+  target[at + 2] = value >>> 16;
+  target[at + 3] = value >>> 8;
+  target[at + 4] = value;
+}
+
+/** All columns behind each other from `start`, a multiple of 8, on; widest first, so that each is aligned. */
+function writeColumns(target: Uint8Array, start: number, columns: EventColumns): void {
+  const { segmentCount: segments, eventCount: events, lease, prev } = columns;
+  const { buffer } = target;
+  const wide = new Float64Array(buffer, start, segments + events * 3);
+  let at = start + wide.length * 8;
+  if (lease) {
+    new BigInt64Array(buffer, at, events).set(lease.subarray(0, events));
+    at += events * 8;
+  }
+  if (prev) {
+    writePrevWide(buffer, at, prev, events);
+    at += events * 32;
+  }
+  const middle = new Uint32Array(buffer, at, segments * 2 + events * (prev ? 6 : 4));
+  if (prev) writePrevMiddle(middle, segments * 2 + events * 4, prev, events);
+  const narrow = at + middle.length * 4;
+  if (segments > FEW) copySegments(wide, middle, target, narrow, columns);
+  else copyFewSegments(wide, middle, target, narrow, columns);
+  if (events > FEW) copyEvents(wide, middle, target, narrow + segments, columns);
+  else copyFewEvents(wide, middle, target, narrow + segments, columns);
+}
+
+function copySegments(
+  wide: Float64Array,
+  middle: Uint32Array,
+  target: Uint8Array,
+  narrow: number,
+  columns: EventColumns,
+): void {
+  const { segmentCount: segments } = columns;
+  wide.set(columns.segmentRevision.subarray(0, segments), 0);
+  middle.set(columns.segmentWatch.subarray(0, segments), 0);
+  middle.set(columns.segmentEvents.subarray(0, segments), segments);
+  target.set(columns.segmentFlags.subarray(0, segments), narrow);
+}
+
+function copyEvents(
+  wide: Float64Array,
+  middle: Uint32Array,
+  target: Uint8Array,
+  narrow: number,
+  columns: EventColumns,
+): void {
+  const { segmentCount: segments, eventCount: events } = columns;
+  wide.set(columns.modRevision.subarray(0, events), segments);
+  wide.set(columns.createRevision.subarray(0, events), segments + events);
+  wide.set(columns.version.subarray(0, events), segments + events * 2);
+  const first = segments * 2;
+  middle.set(columns.keyStart.subarray(0, events), first);
+  middle.set(columns.keyLength.subarray(0, events), first + events);
+  middle.set(columns.valueStart.subarray(0, events), first + events * 2);
+  middle.set(columns.valueLength.subarray(0, events), first + events * 3);
+  target.set(columns.type.subarray(0, events), narrow);
+}
+
+/** Row by row, in one loop for all columns: little code, which is optimized early. */
+function copyFewSegments(
+  wide: Float64Array,
+  middle: Uint32Array,
+  target: Uint8Array,
+  narrow: number,
+  columns: EventColumns,
+): void {
+  const { segmentCount: segments, segmentRevision, segmentWatch, segmentEvents, segmentFlags } = columns;
+  for (let row = 0; row < segments; row += 1) {
+    wide[row] = segmentRevision[row] ?? 0;
+    middle[row] = segmentWatch[row] ?? 0;
+    middle[segments + row] = segmentEvents[row] ?? 0;
+    target[narrow + row] = segmentFlags[row] ?? 0;
+  }
+}
+
+function copyFewEvents(
+  wide: Float64Array,
+  middle: Uint32Array,
+  target: Uint8Array,
+  narrow: number,
+  columns: EventColumns,
+): void {
+  const { segmentCount: segments, eventCount: events, modRevision, createRevision, version } = columns;
+  const { keyStart, keyLength, valueStart, valueLength, type } = columns;
+  const first = segments * 2;
+  for (let row = 0; row < events; row += 1) {
+    wide[segments + row] = modRevision[row] ?? 0;
+    wide[segments + events + row] = createRevision[row] ?? 0;
+    wide[segments + events * 2 + row] = version[row] ?? 0;
+    middle[first + row] = keyStart[row] ?? 0;
+    middle[first + events + row] = keyLength[row] ?? 0;
+    middle[first + events * 2 + row] = valueStart[row] ?? 0;
+    middle[first + events * 3 + row] = valueLength[row] ?? 0;
+    target[narrow + row] = type[row] ?? 0;
+  }
+}
+
+function writePrevWide(buffer: ArrayBufferLike, at: number, prev: PrevColumns, events: number): void {
+  const wide = new Float64Array(buffer, at, events * 3);
+  wide.set(prev.modRevision.subarray(0, events), 0);
+  wide.set(prev.createRevision.subarray(0, events), events);
+  wide.set(prev.version.subarray(0, events), events * 2);
+  new BigInt64Array(buffer, at + events * 24, events).set(prev.lease.subarray(0, events));
+}
+
+function writePrevMiddle(middle: Uint32Array, at: number, prev: PrevColumns, events: number): void {
+  middle.set(prev.valueStart.subarray(0, events), at);
+  middle.set(prev.valueLength.subarray(0, events), at + events);
+}
