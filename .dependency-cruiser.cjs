@@ -108,8 +108,8 @@ module.exports = {
       name: 'cli-uses-the-public-api',
       severity: 'error',
       comment:
-        'What the command needs, a user needs too: it imports public entries only. The errors are public as well, and come ' +
-        'from their own file, since the main entry loads the engine.',
+        'What the command needs, a user needs too: it imports public entries only. The error classes are public as well, and ' +
+        'come from their own file, since the main entry loads the engine.',
       from: { path: '^src/main/cli/' },
       to: {
         pathNot: [
@@ -122,6 +122,21 @@ module.exports = {
         ],
         dependencyTypesNot: ['core'],
       },
+    },
+    {
+      name: 'cli-loads-the-engine-late',
+      severity: 'error',
+      comment:
+        'Help and refusals need no engine: only what runs after connecting imports it, and lazy-connect.ts when called.',
+      from: { path: '^src/main/cli/', pathNot: '^src/main/cli/demo/(writer|demo-leases)\\.ts$' },
+      to: { path: '^src/main/index\\.ts$', dependencyTypesNot: ['type-only', 'dynamic-import'] },
+    },
+    {
+      name: 'shards-do-not-open-batches',
+      severity: 'error',
+      comment: 'msgpackr is for main: a shard only seals.',
+      from: { path: '^src/(workers|wire|embedded)/' },
+      to: { path: '^src/wire/open-batch\\.ts$' },
     },
     {
       name: 'nothing-imports-cli-or-index',

@@ -19,7 +19,7 @@ export const SEGMENT_PROGRESS = 1;
 export const EVENT_PUT = 0;
 export const EVENT_DELETE = 1;
 
-/** Marks an event without a previous key-value in `prevValueStart`. */
+/** Marks an event without a previous key-value in `prev.valueStart`. */
 export const NO_PREV = 0xffff_ffff;
 
 /** Column flag: the lease column is there (otherwise every lease is 0). */

@@ -4,7 +4,7 @@ import { HAS_LEASE, HAS_PREV, type EventBatchData } from './event-batch.js';
 
 const unpackr = new Unpackr({ useRecords: false, copyBuffers: false });
 
-/** Reads a batch that {@link sealBatch} made. Columns and heap are views on `bytes`. */
+/** Reads a batch that seal-batch.ts made. Columns and heap are views on `bytes`. */
 export function openBatch(bytes: Uint8Array): EventBatchData {
   const [heap, [segmentCount, eventCount, flags, block]] = unpackr.unpack(bytes) as BatchValue; // our own writer's shape
   return new BlockReader(block).columns(heap, segmentCount, eventCount, flags);

@@ -151,13 +151,30 @@ function copyFewEvents(
 
 function writePrevWide(buffer: ArrayBufferLike, at: number, prev: PrevColumns, events: number): void {
   const wide = new Float64Array(buffer, at, events * 3);
-  wide.set(prev.modRevision.subarray(0, events), 0);
-  wide.set(prev.createRevision.subarray(0, events), events);
-  wide.set(prev.version.subarray(0, events), events * 2);
-  new BigInt64Array(buffer, at + events * 24, events).set(prev.lease.subarray(0, events));
+  const leases = new BigInt64Array(buffer, at + events * 24, events);
+  if (events > FEW) {
+    wide.set(prev.modRevision.subarray(0, events), 0);
+    wide.set(prev.createRevision.subarray(0, events), events);
+    wide.set(prev.version.subarray(0, events), events * 2);
+    leases.set(prev.lease.subarray(0, events));
+    return;
+  }
+  for (let row = 0; row < events; row += 1) {
+    wide[row] = prev.modRevision[row] ?? 0;
+    wide[events + row] = prev.createRevision[row] ?? 0;
+    wide[events * 2 + row] = prev.version[row] ?? 0;
+    leases[row] = prev.lease[row] ?? 0n;
+  }
 }
 
 function writePrevMiddle(middle: Uint32Array, at: number, prev: PrevColumns, events: number): void {
-  middle.set(prev.valueStart.subarray(0, events), at);
-  middle.set(prev.valueLength.subarray(0, events), at + events);
+  if (events > FEW) {
+    middle.set(prev.valueStart.subarray(0, events), at);
+    middle.set(prev.valueLength.subarray(0, events), at + events);
+    return;
+  }
+  for (let row = 0; row < events; row += 1) {
+    middle[at + row] = prev.valueStart[row] ?? 0;
+    middle[at + events + row] = prev.valueLength[row] ?? 0;
+  }
 }

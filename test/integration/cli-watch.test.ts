@@ -1,4 +1,6 @@
 /** `vigil watch` on a real etcd, as a child process. */
+import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { connect, type Etcd } from 'etcd-vigil';
 
@@ -88,6 +90,19 @@ describe('vigil watch', () => {
     const { code, stderr } = await run.finished;
     expect(code).toBe(expected);
     expect(stderr).toMatch(/^vigil: watching from revision \d+\n$/);
+  });
+
+  it('ends on SIGINT without a complaint while it is still connecting', async () => {
+    const silent = createServer();
+    const asked = once(silent, 'connection');
+    await once(silent.listen(0, '127.0.0.1'), 'listening');
+    onTestFinished(() => void silent.close());
+    // A server that listens on a port has an AddressInfo.
+    const { port } = silent.address() as AddressInfo;
+    const run = new VigilProcess(['watch', 's', '--endpoints', `http://127.0.0.1:${String(port)}`]);
+    await asked;
+    run.child.kill('SIGINT');
+    expect(await run.finished).toMatchObject({ code: 130, stderr: '', stdout: '' });
   });
 
   it('ends with the code and the compact revision where the history is gone', async () => {

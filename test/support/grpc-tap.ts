@@ -61,7 +61,7 @@ export class GrpcTap {
   readonly #streams = new Map<number, StreamState>();
   readonly #judge: (message: () => SeenMessage) => Verdict;
 
-  /** `judge` is asked for every message of the server; taking it apart costs much, so only on the judge's demand. */
+  /** `judge` is asked for every message of the server; taking it apart costs much, so only on the judge's demand, during the call. */
   constructor(judge: (message: () => SeenMessage) => Verdict) {
     this.#judge = judge;
   }

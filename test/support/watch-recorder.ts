@@ -33,7 +33,8 @@ interface RecordedEvent {
   readonly type: 'put' | 'delete';
   readonly key: string;
   readonly modRevision: bigint;
-  readonly valueHash: string;
+  /** Undefined where it is not compared. */
+  readonly valueHash: string | undefined;
   readonly createRevision: bigint | undefined;
   /** Number of the delivery it came with. */
   readonly part: number;
@@ -59,7 +60,7 @@ export class WatchRecorder {
     const recording = this.#recording(label);
     recording.parts += 1;
     for (const { type, key, modRevision, value, createRevision } of events) {
-      const valueHash = type === 'put' && value !== undefined ? hashOf(value) : '';
+      const valueHash = type === 'put' && value !== undefined ? hashOf(value) : undefined;
       const { parts: part, bookmark } = recording;
       recording.events.push({ type, key: keyText(key), modRevision, valueHash, createRevision, part, bookmark });
     }
@@ -168,7 +169,7 @@ function isSame(want: RawEvent, got: RecordedEvent): boolean {
     want.type === got.type &&
     want.modRevision === got.modRevision &&
     keyText(want.key) === got.key &&
-    (want.type === 'delete' || got.valueHash === '' || hashOf(want.value) === got.valueHash) &&
+    (want.type === 'delete' || got.valueHash === undefined || hashOf(want.value) === got.valueHash) &&
     (got.createRevision === undefined || got.createRevision === want.createRevision)
   );
 }

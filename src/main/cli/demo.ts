@@ -102,8 +102,8 @@ async function runOn(
       writesPerTxn: Math.min(MOST_WRITES_PER_TXN, Math.floor((flags.ranges * KEYS_PER_RANGE) / 2)),
     },
   };
-  const { DemoRun } = await import('./demo/demo-run.js');
   try {
+    const { DemoRun } = await import('./demo/demo-run.js');
     return await new DemoRun(etcd, settings, view).run(signal);
   } finally {
     if (own === undefined) {

@@ -1,6 +1,6 @@
 /** `vigil watch`: one line per event until it is stopped, has shown enough, or cannot go on. */
 import { Option, type Command } from 'commander';
-import type { WatchBatch, WatchOptions } from '../index.js';
+import type { Etcd, RangeInput, WatchBatch, WatchOptions } from '../index.js';
 import { connect } from './lazy-connect.js';
 import type { CommandContext } from './command-context.js';
 import { addConnectionFlags, connectOptions, type ConnectionFlags } from './connection-flags.js';
@@ -36,25 +36,35 @@ export function addWatch(program: Command, context: CommandContext): void {
 async function watch(key: string, flags: WatchFlags): Promise<number> {
   const range = rangeFrom(key, flags);
   const stop = stopSignals();
-  const etcd = await connect({ ...connectOptions(flags, process.env), shards: flags.shards, signal: stop.signal });
   try {
-    const watcher = etcd.watch(range, watchOptions(flags, stop.signal));
-    // A failure is told by the loop.
-    void watcher.ready.then(
-      ({ startRevision }) => note(`vigil: watching from revision ${String(startRevision)}`),
-      () => undefined,
-    );
-    let left = flags.limit ?? Infinity;
-    for await (const batch of watcher) {
-      await print(linesOf(batch, flags, left));
-      left -= batch.length;
-      if (left <= 0) break;
+    const etcd = await connect({ ...connectOptions(flags, process.env), shards: flags.shards, signal: stop.signal });
+    try {
+      await printChanges(etcd, range, flags, stop.signal);
+    } finally {
+      await etcd.close();
     }
+  } catch (error) {
+    // Ended while it was connecting.
+    if (!stop.signal.aborted) throw error;
   } finally {
     stop.release();
-    await etcd.close();
   }
   return stop.exitCode() ?? exitCode.ok;
+}
+
+async function printChanges(etcd: Etcd, range: RangeInput, flags: WatchFlags, signal: AbortSignal): Promise<void> {
+  const watcher = etcd.watch(range, watchOptions(flags, signal));
+  // A failure is told by the loop.
+  void watcher.ready.then(
+    ({ startRevision }) => note(`vigil: watching from revision ${String(startRevision)}`),
+    () => undefined,
+  );
+  let left = flags.limit ?? Infinity;
+  for await (const batch of watcher) {
+    await print(linesOf(batch, flags, left));
+    left -= batch.length;
+    if (left <= 0) break;
+  }
 }
 
 function watchOptions(flags: WatchFlags, signal: AbortSignal): WatchOptions {

@@ -50,8 +50,24 @@ describe('checking what a watch delivered', () => {
     const [first, ...rest] = wanted;
     if (first === undefined) throw new Error('no events');
     expect(problemsOf([[{ ...first, value: Buffer.from('else') }, ...rest]])).toEqual(['Reliable']);
+    expect(problemsOf([[{ ...first, value: Buffer.alloc(0) }, ...rest]])).toEqual(['Reliable']);
     expect(problemsOf([[{ ...first, type: 'delete' }, ...rest]])).toEqual(['Reliable']);
     expect(problemsOf([[{ ...first, createRevision: 1n }, ...rest]])).toEqual(['Reliable']);
+  });
+
+  it('compares values of any length, empty ones too', () => {
+    for (const length of [0, 1, 27, 28, 1_000]) {
+      const event = { ...put('v', 5n), value: Buffer.alloc(length, 1) };
+      const range = { truth: new WatchTruth([event]), range: { key: 'v' }, startRevision: 5n };
+      const problemsWith = (value: Uint8Array): number => {
+        const recorder = new WatchRecorder();
+        recorder.add('w', [{ ...event, value }]);
+        return recorder.problems('w', range).length;
+      };
+      expect(problemsWith(Buffer.alloc(length, 1))).toBe(0);
+      expect(problemsWith(Buffer.alloc(length + 1, 1))).toBe(1);
+      if (length > 0) expect(problemsWith(Buffer.alloc(length, 1).fill(2, length - 1))).toBe(1);
+    }
   });
 
   it('finds an event at or below a progress notification, and progress that goes back', () => {

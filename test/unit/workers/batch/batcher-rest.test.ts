@@ -34,6 +34,22 @@ describe('a busy Batcher', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
+  it.each([
+    ['are to be told', (rig: BatcherRig) => rig.batcher.created(3, 9)],
+    ['are awaited', (rig: BatcherRig) => void (rig.creating = true)],
+  ])('does not rest again after sending while creations %s', (_, create) => {
+    const rig = new BatcherRig({}, 'own');
+    rig.append(20);
+    rig.advance(0);
+    rig.append(20);
+    vi.runOnlyPendingTimers();
+    rig.append(20);
+    create(rig);
+    vi.runOnlyPendingTimers();
+    expect(rig.batchEvents()).toEqual([20, 40]);
+    expect(rig.rests).toEqual([5]);
+  });
+
   it('does not go on resting when rests bring less than an event a ms, however long they are', () => {
     const rig = new BatcherRig({ flushIntervalMs: 50 }, 'own');
     rig.append(40);
