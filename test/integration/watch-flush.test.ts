@@ -10,8 +10,11 @@ const PUTS = 3_000;
 /** Many, so that the shard stays busy on a machine that is busy itself. */
 const AT_ONCE = 500;
 
-/** How many batches bring all events of a busy writer, each exactly once and in order. */
-async function batchesOf(prefix: string, options: Partial<ConnectOptions>): Promise<number> {
+/** How many batches bring all events of a busy writer, each exactly once and in order; and how long it takes. */
+async function batchesOf(
+  prefix: string,
+  options: Partial<ConnectOptions>,
+): Promise<{ readonly batches: number; readonly ms: number }> {
   const etcd = await connect({ endpoints: server().endpoint, ...options });
   const writer = new RawEtcd(server().address);
   const revisions: bigint[] = [];
@@ -27,6 +30,7 @@ async function batchesOf(prefix: string, options: Partial<ConnectOptions>): Prom
       },
     );
     await watcher.ready;
+    const begun = performance.now();
     for (let first = 0; first < PUTS; first += AT_ONCE) {
       const puts = Array.from({ length: Math.min(AT_ONCE, PUTS - first) }, (_, index) =>
         writer.put(`${prefix}${String(first + index)}`, 'x'),
@@ -34,13 +38,14 @@ async function batchesOf(prefix: string, options: Partial<ConnectOptions>): Prom
       await Promise.all(puts);
     }
     await eventually(() => revisions.length >= PUTS, { what: 'the events' });
+    const ms = performance.now() - begun;
     expect(revisions).toEqual(revisions.map((_, index) => (revisions[0] ?? 0n) + BigInt(index)));
     expect(revisions).toHaveLength(PUTS);
+    return { batches, ms };
   } finally {
     await etcd.close();
     writer.close();
   }
-  return batches;
 }
 
 const ways: [string, Partial<ConnectOptions>][] = [
@@ -51,9 +56,10 @@ const ways: [string, Partial<ConnectOptions>][] = [
 ];
 
 test.each(ways)('%s gathers the events of a busy writer, and loses and doubles none', async (name, options) => {
-  const batches = await batchesOf(`${name}/`, { ...options, flushIntervalMs: 100 });
-  // One or two for each burst on a quiet machine; with an interval of 0 there are four or five.
-  expect(batches).toBeLessThanOrEqual((PUTS / AT_ONCE) * 3);
+  const { batches, ms } = await batchesOf(`${name}/`, { ...options, flushIntervalMs: 100 });
+  // One or two for each burst on a quiet machine; with an interval of 0 there are four or five. On a busy one a burst comes in
+  // waves, and after a pause of some 50 ms the first event of the next wave does not wait.
+  expect(batches).toBeLessThanOrEqual((PUTS / AT_ONCE) * 2 + ms / 50);
 });
 
 test.each(ways)('%s loses and doubles none when nothing is to wait', async (name, options) => {
