@@ -8,7 +8,10 @@ const PREV_BYTES = 4 * 8 + 2 * 4;
 /** Between heap and columns: fixarray of 4, two `uint 32`, a fixint, and `bin 32` with its length. */
 const MIDDLE_BYTES = 1 + 5 + 5 + 1 + 5;
 
-/** Up to so many rows are copied one by one: making two views for each column costs more. */
+/**
+ * Up to so many rows are copied one by one, in one loop for all columns: making two views for each column costs more, and little
+ * code is optimized early. (Leases, which few events have, always come as a column.)
+ */
 const FEW = 24;
 
 /**
@@ -71,47 +74,11 @@ function writeColumns(target: Uint8Array, start: number, columns: EventColumns):
   const middle = new Uint32Array(buffer, at, segments * 2 + events * (prev ? 6 : 4));
   if (prev) writePrevMiddle(middle, segments * 2 + events * 4, prev, events);
   const narrow = at + middle.length * 4;
-  if (segments > FEW) copySegments(wide, middle, target, narrow, columns);
-  else copyFewSegments(wide, middle, target, narrow, columns);
-  if (events > FEW) copyEvents(wide, middle, target, narrow + segments, columns);
-  else copyFewEvents(wide, middle, target, narrow + segments, columns);
+  writeSegments(wide, middle, target, narrow, columns);
+  writeEvents(wide, middle, target, narrow + segments, columns);
 }
 
-function copySegments(
-  wide: Float64Array,
-  middle: Uint32Array,
-  target: Uint8Array,
-  narrow: number,
-  columns: EventColumns,
-): void {
-  const { segmentCount: segments } = columns;
-  wide.set(columns.segmentRevision.subarray(0, segments), 0);
-  middle.set(columns.segmentWatch.subarray(0, segments), 0);
-  middle.set(columns.segmentEvents.subarray(0, segments), segments);
-  target.set(columns.segmentFlags.subarray(0, segments), narrow);
-}
-
-function copyEvents(
-  wide: Float64Array,
-  middle: Uint32Array,
-  target: Uint8Array,
-  narrow: number,
-  columns: EventColumns,
-): void {
-  const { segmentCount: segments, eventCount: events } = columns;
-  wide.set(columns.modRevision.subarray(0, events), segments);
-  wide.set(columns.createRevision.subarray(0, events), segments + events);
-  wide.set(columns.version.subarray(0, events), segments + events * 2);
-  const first = segments * 2;
-  middle.set(columns.keyStart.subarray(0, events), first);
-  middle.set(columns.keyLength.subarray(0, events), first + events);
-  middle.set(columns.valueStart.subarray(0, events), first + events * 2);
-  middle.set(columns.valueLength.subarray(0, events), first + events * 3);
-  target.set(columns.type.subarray(0, events), narrow);
-}
-
-/** Row by row, in one loop for all columns: little code, which is optimized early. */
-function copyFewSegments(
+function writeSegments(
   wide: Float64Array,
   middle: Uint32Array,
   target: Uint8Array,
@@ -119,6 +86,13 @@ function copyFewSegments(
   columns: EventColumns,
 ): void {
   const { segmentCount: segments, segmentRevision, segmentWatch, segmentEvents, segmentFlags } = columns;
+  if (segments > FEW) {
+    wide.set(segmentRevision.subarray(0, segments), 0);
+    middle.set(segmentWatch.subarray(0, segments), 0);
+    middle.set(segmentEvents.subarray(0, segments), segments);
+    target.set(segmentFlags.subarray(0, segments), narrow);
+    return;
+  }
   for (let row = 0; row < segments; row += 1) {
     wide[row] = segmentRevision[row] ?? 0;
     middle[row] = segmentWatch[row] ?? 0;
@@ -127,7 +101,8 @@ function copyFewSegments(
   }
 }
 
-function copyFewEvents(
+/** Behind the segments in `wide` and `middle`. */
+function writeEvents(
   wide: Float64Array,
   middle: Uint32Array,
   target: Uint8Array,
@@ -137,6 +112,17 @@ function copyFewEvents(
   const { segmentCount: segments, eventCount: events, modRevision, createRevision, version } = columns;
   const { keyStart, keyLength, valueStart, valueLength, type } = columns;
   const first = segments * 2;
+  if (events > FEW) {
+    wide.set(modRevision.subarray(0, events), segments);
+    wide.set(createRevision.subarray(0, events), segments + events);
+    wide.set(version.subarray(0, events), segments + events * 2);
+    middle.set(keyStart.subarray(0, events), first);
+    middle.set(keyLength.subarray(0, events), first + events);
+    middle.set(valueStart.subarray(0, events), first + events * 2);
+    middle.set(valueLength.subarray(0, events), first + events * 3);
+    target.set(type.subarray(0, events), narrow);
+    return;
+  }
   for (let row = 0; row < events; row += 1) {
     wide[segments + row] = modRevision[row] ?? 0;
     wide[segments + events + row] = createRevision[row] ?? 0;
