@@ -64,6 +64,12 @@ if (etcd === undefined && !isEmbedded) {
   announceMissingEtcd(selectedFiles(new Map(missing), process.argv.slice(2)));
 }
 
+/**
+ * Ends what hangs; no test asserts how long anything takes (benches do). More than ten times what the slowest test needs on two
+ * cores with other work beside it, and more than the guard of `eventually`, whose message says what did not come.
+ */
+const HANG_GUARD_MS = 300_000;
+
 export default defineConfig({
   test: {
     pool: 'forks',
@@ -75,8 +81,8 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           // Everything that is not another project's: a new folder of tests cannot be forgotten here.
           exclude: [...types, ...patterns([COMPARED, ...[...etcdProjects.values()].flat()])],
-          testTimeout: 20_000,
-          hookTimeout: 20_000,
+          testTimeout: HANG_GUARD_MS,
+          hookTimeout: HANG_GUARD_MS,
           // By default one worker less than cores: one here, where most files wait for timers and children.
           maxWorkers: 3,
           sequence: { groupOrder: 0 },
@@ -88,8 +94,8 @@ export default defineConfig({
         test: {
           name: 'types',
           include: types,
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
+          testTimeout: HANG_GUARD_MS,
+          hookTimeout: HANG_GUARD_MS,
           maxWorkers: 3,
           sequence: { groupOrder: 0 },
         },
@@ -101,8 +107,8 @@ export default defineConfig({
           include: etcd === undefined ? patterns(['test/integration/']) : [],
           exclude: needsRealEtcd,
           env: { ETCD_BIN: import.meta.dirname + '/test/support/embedded-etcd.js' },
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          testTimeout: HANG_GUARD_MS,
+          hookTimeout: HANG_GUARD_MS,
           maxWorkers: 6,
           sequence: { groupOrder: 1 },
         },
@@ -112,8 +118,8 @@ export default defineConfig({
         test: {
           name,
           include: etcd === undefined ? [] : patterns(folders),
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          testTimeout: HANG_GUARD_MS,
+          hookTimeout: HANG_GUARD_MS,
           // Each file runs servers and worker threads of its own. Most of their time they wait; more at once makes them flaky.
           // A worker limit of its own puts a project into a group of its own.
           maxWorkers: 6,

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import type { Bench, WatchBench } from './benches.js';
 import { runLease } from './lease-run.js';
 import { embeddedReport, runEmbedded, type EmbeddedResult } from './embedded/embedded-bench.js';
+import { importReport, runImports, type ImportResult } from './import-bench.js';
 import type { ClientName } from './messages.js';
 import { HELP, readOptions, UsageError, type Options } from './options.js';
 import { packageRoot } from './protocol.js';
@@ -128,7 +129,7 @@ async function main(): Promise<number> {
     say(HELP);
     return 0;
   }
-  if (options.endpoint === undefined) checkEtcd();
+  if (options.endpoint === undefined && (options.benches.length > 0 || options.embedded)) checkEtcd();
   const about = environment(options);
   say(
     `etcd-vigil load benches: Node ${process.version}, ${String(about['cores'])} cores, median of ${String(options.runs)} run(s)`,
@@ -148,11 +149,21 @@ async function main(): Promise<number> {
     say('\nembedded: the embedded server beside etcd, 64 callers, 1,000 watchers of one prefix, values of 100 bytes');
     say(embeddedReport(embedded));
   }
+  let imports: ImportResult | undefined;
+  if (options.imports) {
+    imports = runImports(options.runs, progress);
+    say(`\nimport: what loading the package adds to an empty process, median of ${String(imports.runs)}`);
+    say(importReport(imports));
+  }
   mkdirSync(resultsFolder, { recursive: true });
   const file = join(resultsFolder, `load-${new Date().toISOString().replaceAll(':', '-')}.json`);
-  writeFileSync(file, `${JSON.stringify({ environment: about, results, embedded }, undefined, 2)}\n`);
+  writeFileSync(file, `${JSON.stringify({ environment: about, results, embedded, imports }, undefined, 2)}\n`);
   say(`\nAll figures: ${file}`);
-  const all = [...results.flatMap((result) => result.verdicts), ...(embedded?.verdicts ?? [])];
+  const all = [
+    ...results.flatMap((result) => result.verdicts),
+    ...(embedded?.verdicts ?? []),
+    ...(imports?.verdicts ?? []),
+  ];
   const failed = all.filter(({ passed }) => passed !== true);
   return options.assert && failed.length > 0 ? 1 : 0;
 }

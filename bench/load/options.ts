@@ -7,6 +7,8 @@ export interface Options {
   readonly benches: readonly Bench[];
   /** The embedded server beside a real etcd. */
   readonly embedded: boolean;
+  /** What loading the package costs. */
+  readonly imports: boolean;
   readonly runs: number;
   readonly quick: boolean;
   /** Undefined: an etcd of the bench's own. */
@@ -22,7 +24,8 @@ export const HELP: string = `npm run bench -- [options]
   --only fanout,disjoint   only these benches (${benches(false)
     .map(({ name }) => name)
     .join(', ')};
-                           lease: all of lease-…; embedded: the embedded server beside etcd)
+                           lease: all of lease-…; embedded: the embedded server beside etcd;
+                           import: what loading the package costs)
   --clients etcd3,vigil    only these clients (${CLIENTS.join(', ')})
   --runs 5                 runs of each client; the median is printed (default 5; 1 with --quick)
   --quick                  small sizes, one run: for a look, not for figures
@@ -45,6 +48,7 @@ export function readOptions(args: readonly string[]): Options | undefined {
   const names = values.only?.split(',');
   return {
     embedded: names?.includes('embedded') === true,
+    imports: names?.includes('import') === true,
     benches: chosen(benches(quick), names).flatMap((bench) => withClients(bench, clients)),
     runs: runsOf(values.runs) ?? (quick ? 1 : 5),
     quick,
@@ -96,7 +100,7 @@ function chosen(all: readonly Bench[], only: readonly string[] | undefined): rea
   // Leases take half an hour: they run when they are named.
   if (only === undefined) return all.filter(({ kind }) => kind === 'watch');
   return only.flatMap((name) => {
-    if (name === 'embedded') return [];
+    if (name === 'embedded' || name === 'import') return [];
     const found = all.filter((bench) => bench.name === name || (name === 'lease' && bench.kind === 'lease'));
     if (found.length === 0) throw new UsageError(`--only: there is no bench ${name}`);
     return found;

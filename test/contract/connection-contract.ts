@@ -116,11 +116,9 @@ export function connectionContract(kind: 'http2' | 'grpc-js', open: OpenConnecti
 
     it('gives up a peer that accepts and says nothing after connectTimeoutMs', async () => {
       const server = await bench.serveRaw(() => undefined, { maxConcurrentStreams: false });
-      const began = performance.now();
       const { connection, told, call } = bench.connectTo(server.endpoint, { connectTimeoutMs: 150 });
       const { recorded } = call();
       await expect(connection.ready()).rejects.toMatchObject({ code: 'connect-failed' });
-      expect(performance.now() - began).toBeGreaterThanOrEqual(140);
       expect((await told.closed()).message).toContain('connectTimeoutMs');
       expect(recorded.ends).toHaveLength(1);
     });
@@ -254,9 +252,7 @@ export function connectionContract(kind: 'http2' | 'grpc-js', open: OpenConnecti
       );
       const { told, call } = bench.connectTo(server.endpoint, { pingIntervalMs: 100, pingTimeoutMs: 100 });
       const calls = [call(), call()];
-      const began = performance.now();
       expect((await told.closed()).code).toBe('unavailable');
-      expect(performance.now() - began).toBeLessThan(2000);
       for (const { recorded } of calls) expect(recorded.ends.map((end) => end?.code)).toEqual(['unavailable']);
       expect(server.peers[0]?.frames.filter(({ type }) => type === FRAME_PING)).toHaveLength(1);
       await eventually(() => server.peers[0]?.socket.destroyed === true || server.peers[0]?.socket.readableEnded);

@@ -33,7 +33,7 @@ export interface PendingCall {
   cancel(): void;
 }
 
-const CONNECT_TIMEOUT_MS = 10_000;
+const CONNECT_TIMEOUT_MS = 100_000;
 const NO_FIELDS: Fields = {};
 /** Drawn by each server, or numbers of its own machinery. */
 const OWN = new Set([

@@ -148,7 +148,7 @@ describe('an EmbeddedEtcd', () => {
     const script = (body: string): string => `import { EmbeddedEtcd } from 'etcd-vigil/embedded';${body}`;
     const run = (body: string): string =>
       execFileSync(process.execPath, ['--input-type=module', '-e', script(body)], {
-        timeout: 15_000,
+        timeout: 150_000,
         encoding: 'utf8',
       });
     expect(run(`const s = await EmbeddedEtcd.start(); await s.close(); console.log('closed')`)).toBe('closed\n');

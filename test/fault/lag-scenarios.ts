@@ -127,7 +127,7 @@ export async function unreadWatch(bench: LagBench): Promise<void> {
 
 /** A reader slower than the load: it lags, is detached and replayed again and again, and misses nothing. */
 export async function slowReader(bench: LagBench): Promise<void> {
-  const { etcd, prefix, raw, unreadMs } = bench;
+  const { etcd, prefix, raw } = bench;
   const status = new StatusLog(etcd);
   const budgetBytes = 128 * 2 ** 10;
   let sizes = 0;
@@ -150,7 +150,7 @@ export async function slowReader(bench: LagBench): Promise<void> {
   try {
     await load.report;
     slow.perBatchMs = 0;
-    const last = await fleet.settle(raw, unreadMs + 30_000);
+    const last = await fleet.settle(raw);
     await fleet.verify(raw, last);
     process.stderr.write(
       `slow reader: ${String(sizes)} events, lagged ${String(status.of('watch-lagging').length)} times, at most ${String(most)} bytes queued\n`,

@@ -146,7 +146,7 @@ export async function randomRun({ seed, watches, steps }: RandomRun): Promise<vo
     await eventually(async () => (await raw.revision()) > 0n);
     // A watch from «now» sees what is written after its creation, which a cut may have delayed.
     await Promise.allSettled(fleet.living.map(({ member }) => member.ready));
-    const last = await fleet.settle(raw, 40_000);
+    const last = await fleet.settle(raw);
     await learn();
     await fleet.verify(raw, last, new WatchTruth(truth));
     const reasons = new Map<string, number>();

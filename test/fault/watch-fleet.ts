@@ -84,7 +84,7 @@ export class WatchFleet {
   }
 
   /** Writes into every living watch's range and waits until each has seen it. Gives the store's revision then. */
-  async settle(raw: RawEtcd, timeoutMs: number = 30_000): Promise<bigint> {
+  async settle(raw: RawEtcd): Promise<bigint> {
     const living = this.living;
     const revisions = new Map<string, bigint>();
     const keys = [...new Set(living.map(({ sentinel }) => sentinel))];
@@ -99,7 +99,7 @@ export class WatchFleet {
         ({ member, sentinel, ends }) =>
           ends.length === 0 && this.recorder.lastRevision(member.watchId) < (revisions.get(sentinel) ?? 0n),
       );
-    await eventually(() => behind().length === 0, { timeoutMs }).catch(() => {
+    await eventually(() => behind().length === 0).catch(() => {
       const late = behind().map(
         ({ member, sentinel }) =>
           `${String(member.watchId)} at ${String(this.recorder.lastRevision(member.watchId))} of ${String(revisions.get(sentinel))}`,

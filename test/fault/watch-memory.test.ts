@@ -3,7 +3,7 @@ import { describe, it } from 'vitest';
 import { suiteEtcd } from '../support/suite-etcd.js';
 import { memoryCase } from './memory-scenario.js';
 
-describe('a burst of 160 MB', { timeout: 120_000 }, () => {
+describe('a burst of 160 MB', () => {
   const server = suiteEtcd({ quiet: true });
   const burst = { events: 40_000, valueBytes: 4_000, burstMs: 5_000, readsWithinBound: false };
 

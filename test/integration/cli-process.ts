@@ -5,7 +5,7 @@ import { onTestFinished } from 'vitest';
 import { eventually } from '../support/poll.js';
 
 const vigil = fileURLToPath(new URL('../../dist/main/cli/vigil.js', import.meta.url));
-const RUN_TIMEOUT_MS = 40_000;
+const RUN_TIMEOUT_MS = 250_000;
 
 export interface Finished {
   readonly code: number | null;
@@ -39,7 +39,7 @@ export class VigilProcess {
   }
 
   /** Waits until stdout or stderr has this text. */
-  async until(text: string, timeoutMs = 30_000): Promise<void> {
+  async until(text: string, timeoutMs = 100_000): Promise<void> {
     await eventually(() => this.stdout.includes(text) || this.stderr.includes(text) || this.child.exitCode !== null, {
       timeoutMs,
       what: `"${text}" in the output`,

@@ -83,12 +83,11 @@ describe('a network that breaks', () => {
     const { kv } = open(proxy.endpoint);
     await kv.get('warm');
     proxy.swallow();
-    const begin = performance.now();
-    while (performance.now() - begin < 2_500) {
+    for (let call = 0; call < 3; call += 1) {
       expect(await failureOf(kv.get('swallowed', { timeoutMs: 400 }))).toMatchObject({ retryable: true });
     }
     await proxy.restore(); // for new connections; the old one has lost bytes
-    expect((await kv.put('after', '1', { timeoutMs: 10_000 })).header.revision).toBeGreaterThan(0n);
+    expect((await kv.put('after', '1', { timeoutMs: 60_000 })).header.revision).toBeGreaterThan(0n);
   });
 
   it('a held network ends calls at their limit, and later calls work', async () => {
@@ -141,9 +140,7 @@ describe('a cluster of three', () => {
       await written(50);
       await leader.kill();
       // A write that is served after the kill shows that there is a new leader.
-      await eventually(async () => (await kv.put('after', '1', { timeoutMs: 20_000 })) !== undefined, {
-        timeoutMs: 30_000,
-      });
+      await eventually(async () => (await kv.put('after', '1', { timeoutMs: 20_000 })) !== undefined);
       await written(outcomes.size + 50);
     } finally {
       stop.abort();

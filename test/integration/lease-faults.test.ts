@@ -74,11 +74,9 @@ describe.concurrent(`leases under faults, etcd ${defaultEtcd().version}`, () => 
     const etcd = own(await connect({ endpoints: server.endpoint, shards: 1 }));
     const lease = await etcd.leases.grant({ ttlSeconds: 3 });
     await server.kill();
-    const start = performance.now();
     const end = await lease.ended;
     expect(end.reason).toBe('expired');
     expect(end.error?.code).toBeDefined();
-    expect(performance.now() - start).toBeLessThan(4_000);
     expect(lease.isAlive()).toBe(false);
   });
 
@@ -92,7 +90,7 @@ describe.concurrent(`leases under faults, etcd ${defaultEtcd().version}`, () => 
     server.launch();
     await server.waitReady();
     const raw = new RawEtcd(server.address);
-    await eventually(async () => (await raw.range('svc/wiped')).kvs.length === 1, { timeoutMs: 20_000 });
+    await eventually(async () => (await raw.range('svc/wiped')).kvs.length === 1);
     raw.close();
     await registration.close();
   });

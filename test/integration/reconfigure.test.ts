@@ -319,9 +319,7 @@ describe('certificates', () => {
       install(rotate());
       await eventually(() => status.of('settings-changed').length === round);
       expect(status.of('settings-changed').at(-1)).toMatchObject({ source: 'tls-files', credentials: true });
-      await eventually(() => status.of('left').filter(({ lane }) => lane === 'live').length >= round, {
-        timeoutMs: 15_000,
-      });
+      await eventually(() => status.of('left').filter(({ lane }) => lane === 'live').length >= round);
     }
     isOver = true;
     await load;

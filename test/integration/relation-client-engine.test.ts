@@ -161,7 +161,7 @@ describe('an engine that follows etcd_client', () => {
         // Renewed with the newest settings.
         const untilMs = Date.now() + TTL_SECONDS * 1_000;
         const all = Array.from({ length: LEASES }, (_, index) => leases.at(index));
-        await eventually(() => all.every(({ deadline }) => deadline.getTime() > untilMs), { timeoutMs: 15_000 });
+        await eventually(() => all.every(({ deadline }) => deadline.getTime() > untilMs));
         await fleet.verify(raw, await fleet.settle(raw));
         expect(fleet.living.length).toBe(WATCHES);
         expect(ends).toEqual([]);

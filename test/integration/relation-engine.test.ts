@@ -187,9 +187,7 @@ describe('a service that follows its charm', () => {
         deployment.endpoints = [b.endpoint, c.endpoint];
         await deployment.settle();
         await eventually(() => changes() === 2);
-        await eventually(() => status.of('left').filter(({ lane }) => lane === 'live').length >= 2, {
-          timeoutMs: 15_000,
-        });
+        await eventually(() => status.of('left').filter(({ lane }) => lane === 'live').length >= 2);
         await eventually(() => status.of('connected').filter(({ lane }) => lane === 'lease').length >= 4);
         a.pause();
         // Certificates of both sides.
@@ -197,9 +195,7 @@ describe('a service that follows its charm', () => {
         deployment.pair = certificates.issue('client-2');
         await deployment.settle();
         await eventually(() => status.of('settings-changed').some(({ credentials }) => credentials));
-        await eventually(() => status.of('left').filter(({ lane }) => lane === 'live').length >= 4, {
-          timeoutMs: 15_000,
-        });
+        await eventually(() => status.of('left').filter(({ lane }) => lane === 'live').length >= 4);
         // The relation is broken, and made again with another certificate.
         await deployment.breakRelation();
         await eventually(() => status.has('settings-withdrawn'));

@@ -49,7 +49,7 @@ describe.each([1, 'inline'] as const)('a consumer that does not read, with shard
       }
     })();
     const { firstRevision, lastRevision } = await putMany(server().address, WRITES, { valueBytes: VALUE_BYTES });
-    await eventually(() => seen === WRITES, { timeoutMs: 20_000, what: 'the other watch' });
+    await eventually(() => seen === WRITES, { what: 'the other watch' });
     isOver = true;
     await measuring;
     expect(statuses).toContain('watch-lagging');

@@ -40,7 +40,7 @@ describe('a large revision', () => {
     },
   ])(
     '$keys keys deleted in one revision come as one revision: $name',
-    { timeout: 60_000 },
+    { timeout: 300_000 },
     async ({ name, keys, prevKv, fragment, replayed }) => {
       const { raw, etcd } = open;
       const prefix = `many-${name.length.toString()}/`;
@@ -81,7 +81,7 @@ describe('a large revision', () => {
       const deleted = await raw.delete(prefix, prefixEnd(prefix));
       if (replayed) group.add({ prefix }, { prevKv, fragment, startRevision: before + 1n });
       const last = await raw.put(`${prefix}end`, 'end');
-      await eventually(() => revisions.length >= 2, { timeoutMs: 40_000, what: 'the deletion and what came after it' });
+      await eventually(() => revisions.length >= 2, { what: 'the deletion and what came after it' });
       expect(revisions).toEqual([
         { revision: deleted, count: keys, keys, previous: prevKv ? keys : 0 },
         { revision: last, count: 1, keys: 1, previous: 0 },
@@ -118,7 +118,6 @@ describe('very many ranges', () => {
   it('10,000 ranges in one group: each sees its own events, all of them, once', async () => {
     const { raw, etcd } = open;
     const fleet = new WatchFleet(etcd);
-    const startedAt = performance.now();
     for (let index = 0; index < 9_800; index += 1) fleet.addKey(`range/${String(index)}`);
     for (let index = 0; index < 100; index += 1)
       fleet.addPrefix(`range/${String(index)}`, prefixEnd(`range/${String(index)}`));
@@ -127,8 +126,6 @@ describe('very many ranges', () => {
       fleet.add({ key: `range/${String(index)}`, rangeEnd: `range/${String(index)}~~` }, `range/${String(index)}`);
     }
     await fleet.group.ready();
-    const readyMs = performance.now() - startedAt;
-    process.stderr.write(`10,000 ranges ready after ${readyMs.toFixed(0)} ms\n`);
     expect(fleet.living.length).toBe(10_000);
     await putMany(server().address, 5_000, { prefix: 'range/', keys: 9_800, deleteEvery: 4 });
     const last = await fleet.settle(raw);

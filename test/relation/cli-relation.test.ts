@@ -134,4 +134,4 @@ it('the shell charm renders the connection string into a compose file, and takes
   await model.settle(charms);
   expect(existsSync(join(place, 'compose.yaml'))).toBe(false);
   expect(model.unit('app/0').status).toMatchObject({ status: 'blocked' });
-}, 60_000);
+});

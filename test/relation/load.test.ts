@@ -1,4 +1,5 @@
-/** A hook lives for a second and there are many of them: loading `etcd-vigil/relation` must cost next to nothing. Reads dist/. */
+/** A hook lives for a second and there are many of them: loading `etcd-vigil/relation` must cost next to nothing. How long it takes is
+ * shown by `npm run bench -- --only import`; here stands why it is short. Reads dist/. */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
@@ -34,28 +35,17 @@ it('etcd-vigil/relation leads to no package, no engine and no thread', () => {
   expect(graphOf(join(dist, 'index.js')).others).toContain('piscina');
 });
 
-it('etcd-vigil/relation is loaded in less than 60 ms, without a thread', () => {
+it('etcd-vigil/relation is loaded without a thread', () => {
   const program = `
     import { readdirSync } from 'node:fs';
     import { stat } from 'node:fs/promises';
     // Node's own threads for files start with the first of them.
     await stat('/');
     const threads = () => { try { return readdirSync('/proc/self/task').length; } catch { return 0; } };
-    const [before, cpu, started] = [threads(), process.cpuUsage(), performance.now()];
+    const before = threads();
     await import(${JSON.stringify(entry)});
-    const ms = performance.now() - started;
-    const { user, system } = process.cpuUsage(cpu);
-    // Time passes while others have the processor; processor time counts what runs beside the loading. Neither is less than loading takes.
-    console.log(JSON.stringify({ ms: Math.min(ms, (user + system) / 1000), threads: threads() - before,
+    console.log(JSON.stringify({ threads: threads() - before,
       workers: process.moduleLoadList.filter((name) => /http2|piscina|NativeModule worker_threads/.test(name)) }));`;
-  let leastMs = Infinity;
-  // The best of several in a process of its own, each: other tests use the machine, too, and nothing makes a run faster than it is.
-  for (let run = 0; run < 20 && (run < 3 || leastMs >= 60); run += 1) {
-    const stdout = execFileSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' });
-    // What the program above prints.
-    const { ms, threads, workers } = JSON.parse(stdout) as { ms: number; threads: number; workers: string[] };
-    expect({ threads, workers }).toEqual({ threads: 0, workers: [] });
-    leastMs = Math.min(leastMs, ms);
-  }
-  expect(leastMs).toBeLessThan(60);
+  const stdout = execFileSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' });
+  expect(JSON.parse(stdout)).toEqual({ threads: 0, workers: [] });
 });

@@ -51,7 +51,7 @@ export class EtcdCluster {
   }
 
   /** The member that leads, once all running members agree on one. */
-  async leader(timeoutMs: number = 20_000): Promise<EtcdProcess> {
+  async leader(timeoutMs: number = 100_000): Promise<EtcdProcess> {
     return eventually(
       async () => {
         const running = this.members.filter((member) => member.running);

@@ -169,7 +169,7 @@ export class TalkStream {
 
   /** Waits for so many answers. Answers of different watches come in any order: these are sorted by watch, each in its order. */
   async answers(count: number): Promise<string[]> {
-    await eventually(() => this.#lines.length >= count, { what: `${String(count)} answers`, timeoutMs: 20_000 });
+    await eventually(() => this.#lines.length >= count, { what: `${String(count)} answers` });
     const order = (line: string): number => Number(/^-?\d+/.exec(line)?.[0]);
     return this.#lines.splice(0).sort((a, b) => order(a) - order(b));
   }

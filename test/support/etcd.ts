@@ -16,8 +16,8 @@ import { awaitStandstill } from './standstill.js';
 
 export type { EtcdOptions, EtcdTls } from './etcd-arguments.js';
 
-const READY_TIMEOUT_MS = 30_000;
-const STOP_TIMEOUT_MS = 15_000;
+const READY_TIMEOUT_MS = 100_000;
+const STOP_TIMEOUT_MS = 60_000;
 const PORT_ATTEMPTS = 5;
 
 /** All servers of this process that have not been closed; see {@link killAll}. */

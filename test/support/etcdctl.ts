@@ -143,7 +143,7 @@ export class Etcdctl {
   /** Any command; gives its stdout. Rejects with its stderr when it fails. */
   run(args: readonly string[], input: string = ''): Promise<string> {
     return new Promise((resolve, reject) => {
-      const options = { env: environment(), maxBuffer: 256 << 20, timeout: 60_000 };
+      const options = { env: environment(), maxBuffer: 256 << 20, timeout: 200_000 };
       const child = execFile(
         this.#server.binary.etcdctlPath,
         this.#arguments(args),

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 export interface EventuallyOptions {
-  /** Default 10,000. */
+  /** A guard against waiting for ever, not a rule: default 100,000, ten times what a busy machine needs. */
   readonly timeoutMs?: number;
   /** Pause between attempts; default 10. */
   readonly intervalMs?: number;
@@ -18,7 +18,7 @@ export async function eventually<T>(
   attempt: () => T | Promise<T>,
   options: EventuallyOptions = {},
 ): Promise<Exclude<T, false | undefined>> {
-  const { timeoutMs = 10_000, intervalMs = 10, what = 'the condition' } = options;
+  const { timeoutMs = 100_000, intervalMs = 10, what = 'the condition' } = options;
   const deadline = performance.now() + timeoutMs;
   for (;;) {
     let failure: unknown;

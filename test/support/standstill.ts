@@ -1,7 +1,7 @@
 /** Waiting, on the calling thread, until a process that got SIGSTOP really stands still. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 
-const TIMEOUT_MS = 5_000;
+const TIMEOUT_MS = 60_000;
 
 /**
  * The kernel stops the threads of a process one by one, and on a busy machine some of them still answer for a while.

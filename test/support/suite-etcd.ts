@@ -2,7 +2,7 @@
 import { afterAll, afterEach, beforeAll } from 'vitest';
 import { EtcdProcess, type EtcdOptions } from './etcd.js';
 
-const START_TIMEOUT_MS = 60_000;
+const START_TIMEOUT_MS = 200_000;
 
 /** Call inside `describe`; the function it gives returns the server from within tests and hooks. */
 export function suiteEtcd(options: EtcdOptions = {}): () => EtcdProcess {

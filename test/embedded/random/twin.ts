@@ -25,7 +25,7 @@ export interface Operation {
 export type Normalise = (entry: Entry) => Entry | undefined;
 
 export const DRAWN_LEASES = 100;
-const DELIVERY_TIMEOUT_MS = 10_000;
+const DELIVERY_TIMEOUT_MS = 100_000;
 const CALLS_SHOWN = 3;
 
 class Side {

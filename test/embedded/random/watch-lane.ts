@@ -24,7 +24,7 @@ export interface WatchRequest {
 
 const encode = (request: rpc.WatchRequest.$Properties): Buffer =>
   Buffer.from(rpc.WatchRequest.encode(request).finish());
-const ANSWER_TIMEOUT_MS = 30_000;
+const ANSWER_TIMEOUT_MS = 100_000;
 /** No answer within this: not all watches had caught up when the request came. */
 const SILENCE_MS = 250;
 /** etcd looks after watches that begin in the past every 100 ms. */

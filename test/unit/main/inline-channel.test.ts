@@ -28,7 +28,6 @@ afterEach(() => {
 
 function until(condition: () => boolean): Promise<unknown> {
   return eventually(() => Promise.resolve(condition() ? true : undefined), {
-    timeoutMs: 5_000,
     intervalMs: 2,
     what: 'the condition of the test',
   });

@@ -86,7 +86,6 @@ function setup(now: () => number = () => performance.now()): {
 
 function until(condition: () => boolean): Promise<unknown> {
   return eventually(() => Promise.resolve(condition() ? true : undefined), {
-    timeoutMs: 5_000,
     intervalMs: 2,
     what: 'the condition of the test',
   });

@@ -20,8 +20,8 @@ async function serve(script: (call: Seen) => Answer): Promise<ScriptedServer> {
   return server;
 }
 
-function client(endpoints: readonly string[]): UnaryClient {
-  const made = new UnaryClient({ settings: settingsFor(endpoints), requestTimeoutMs: 8_000, random: () => 0.5 });
+function client(endpoints: readonly string[], requestTimeoutMs: number = 8_000): UnaryClient {
+  const made = new UnaryClient({ settings: settingsFor(endpoints), requestTimeoutMs, random: () => 0.5 });
   cleanups.push(() => made.close());
   return made;
 }
@@ -32,9 +32,9 @@ describe('while another member is there', () => {
   it('a read leaves a member that gives no sign of life long before its time is up', async () => {
     const mute = await serve(() => 'silence');
     const good = await serve(() => rangeAnswer);
-    const before = performance.now();
-    await client([mute.endpoint, good.endpoint]).call(kvMethods.range, { key: Buffer.from('k') }, READ);
-    expect(performance.now() - before).toBeLessThan(6_000);
+    // Longer than this test may take.
+    const patient = client([mute.endpoint, good.endpoint], 3_600_000);
+    await patient.call(kvMethods.range, { key: Buffer.from('k') }, READ);
     expect([mute.seen.filter((call) => !isQuestion(call)).length, good.seen.length]).toEqual([1, 1]);
   });
 

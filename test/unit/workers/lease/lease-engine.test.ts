@@ -105,7 +105,7 @@ describe('the lease engine', () => {
     const { lessor, grant, ended, engine } = await rig(4);
     lessor.stuck.add(1_005n);
     await grant(100, 500);
-    await eventually(() => ended().length > 0, { timeoutMs: 8_000 });
+    await eventually(() => ended().length > 0);
     const before = engine.stats().keepAlives;
     await eventually(() => engine.stats().keepAlives > before + 300);
     expect(ended()).toEqual([{ slot: 5, reason: 'expired', code: undefined }]);

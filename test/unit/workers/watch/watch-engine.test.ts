@@ -90,14 +90,12 @@ describe('detaching a watch', () => {
     await rig.settle(100);
     rig.engine.detach(watches);
     await rig.settle(100);
-    const began = process.hrtime.bigint();
     for (const watch of watches) rig.engine.attach([watch]);
-    expect(Number(process.hrtime.bigint() - began) / 1e6).toBeLessThan(1000);
     expect(rig.engine.counts().catchUp).toBeLessThanOrEqual(64);
     await rig.settle(15_000);
     expect(rig.engine.counts()).toMatchObject({ live: 3000, waiting: 0, detached: 0 });
     expect(watches.every((watch) => rig.revisions(watch).join() === '3000')).toBe(true);
-  }, 60_000);
+  });
 });
 
 describe('a watch from now on whose stream is lost before it was created', () => {
@@ -344,16 +342,14 @@ describe('what the server says of one watch', () => {
   });
 });
 
-describe('ten thousand watches', () => {
+describe('very many watches', () => {
   it('asked for one by one wait for their stream without quadratic work', async () => {
-    const rig = new Rig({ channelCapacity: 100_000 });
-    const specs = Array.from({ length: 10_000 }, (_, index) => watchSpec({ watch: index + 1, key: `k${index}` }));
-    const began = process.hrtime.bigint();
+    const COUNT = 300_000; // so many that quadratic work would outlast the guard of the test
+    const rig = new Rig({ channelCapacity: COUNT });
+    const specs = Array.from({ length: COUNT }, (_, index) => watchSpec({ watch: index + 1, key: `k${index}` }));
     for (const spec of specs) rig.watch(spec);
-    const fillMs = Number(process.hrtime.bigint() - began) / 1e6;
-    expect(fillMs).toBeLessThan(1000);
     await rig.advance(0);
-    expect(rig.engine.counts().waiting).toBe(10_000);
+    expect(rig.engine.counts().waiting).toBe(COUNT);
   });
 });
 
