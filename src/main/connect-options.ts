@@ -15,7 +15,7 @@ import {
   signalRule,
   textRule,
   type OptionTable,
-} from './options.js';
+} from '../wire/arguments.js';
 import { readTls, tlsRule, type TlsOptions } from './tls-options.js';
 
 export const DEFAULT_REQUEST_TIMEOUT_MS = 10_000;

@@ -1,7 +1,7 @@
 /** The engines that have a name, so that any part of the process finds them. Main thread; one registry a process. */
 import { EtcdError } from '../wire/errors.js';
 import type { Etcd } from './etcd.js';
-import { invalidOption } from './options.js';
+import { invalidOption } from '../wire/arguments.js';
 
 /** A name is taken before its engine is connected, so that two that connect at once cannot both have it. */
 const named = new Map<string, Etcd | 'connecting'>();

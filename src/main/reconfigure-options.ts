@@ -2,7 +2,7 @@
 import type { ConnectionSettings } from '../wire/connection-settings.js';
 import { parseEndpoints } from '../wire/endpoint.js';
 import { refusePlainWithTls } from './connect-options.js';
-import { checkOptions, choiceRule, describeValue, invalidOption, signalRule } from './options.js';
+import { checkOptions, choiceRule, describeValue, invalidOption, signalRule } from '../wire/arguments.js';
 import { readTls, tlsRule, type TlsOptions } from './tls-options.js';
 
 /** Options of {@link Etcd.reconfigure}. What is left out stays as it is. */

@@ -6,7 +6,14 @@ import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createSecureContext } from 'node:tls';
 import type { TlsMaterial } from '../wire/connection-settings.js';
-import { booleanRule, checkOptions, describeValue, invalidOption, textRule, type OptionRule } from './options.js';
+import {
+  booleanRule,
+  checkOptions,
+  describeValue,
+  invalidOption,
+  textRule,
+  type OptionRule,
+} from '../wire/arguments.js';
 
 /** Certificates and keys, each as PEM text or as the path of a PEM file. */
 export interface TlsOptions {

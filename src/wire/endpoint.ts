@@ -4,7 +4,8 @@
  */
 import { isIPv4, isIPv6 } from 'node:net';
 import type { Endpoint } from './connection-settings.js';
-import { EtcdError } from './errors.js';
+import { describeKind, invalidOption } from './arguments.js';
+import type { EtcdError } from './errors.js';
 
 const ALLOWED =
   'allowed are host:port, http://host:port, https://host:port ([…] around an IPv6 address), unix://host:port and unix:///path ' +
@@ -19,25 +20,32 @@ const ALLOWED =
  */
 export function parseEndpoints(input: string | readonly string[]): Endpoint[] {
   const texts: readonly unknown[] = typeof input === 'string' ? input.split(',') : input;
-  if (!Array.isArray(texts)) throw invalid(`endpoints must be a string or an array of strings; ${ALLOWED}`);
-  if (texts.length === 0) throw invalid(`endpoints must name at least one member; ${ALLOWED}`);
+  if (!Array.isArray(texts))
+    throw invalidOption(`endpoints must be a string or an array of strings, not ${describeKind(input)}; ${ALLOWED}`);
+  if (texts.length === 0) throw invalidOption(`endpoints must name at least one member; ${ALLOWED}`);
   const seen = new Set<string>();
   return texts.map((text: unknown) => {
     const endpoint = parseEndpoint(text);
     const address =
       endpoint.kind === 'unix' ? `unix ${endpoint.path}` : `${endpoint.host.toLowerCase()} ${String(endpoint.port)}`;
-    if (seen.has(address)) throw invalid(`endpoint '${endpoint.text}' is given twice; name each member's address once`);
+    if (seen.has(address))
+      throw invalidOption(`endpoint '${endpoint.text}' is given twice; name each member's address once`);
     seen.add(address);
     return endpoint;
   });
 }
 
 function parseEndpoint(input: unknown): Endpoint {
-  if (typeof input !== 'string') throw invalid(`an endpoint must be a string, not ${typeof input}; ${ALLOWED}`);
+  if (typeof input !== 'string')
+    throw invalidOption(
+      `endpoints must be a string or an array of strings; one of them is ${describeKind(input)}; ${ALLOWED}`,
+    );
   const text = input.trim();
-  if (text === '') throw invalid(`an endpoint is empty; ${ALLOWED}`);
+  if (text === '') throw invalidOption(`an endpoint is empty; ${ALLOWED}`);
   if (text.includes('@')) {
-    throw invalid(`endpoint '${withoutUserinfo(text)}' carries credentials; give them with the option auth instead`);
+    throw invalidOption(
+      `endpoint '${withoutUserinfo(text)}' carries credentials; give them with the option auth instead`,
+    );
   }
   const schemeEnd = text.indexOf('://');
   const scheme = schemeEnd === -1 ? 'http' : text.slice(0, schemeEnd).toLowerCase();
@@ -96,11 +104,7 @@ function parsePort(text: string, port: string | undefined): number {
 }
 
 function refuse(text: string, why: string): EtcdError {
-  return invalid(`endpoint '${text}' ${why}; ${ALLOWED}`);
-}
-
-function invalid(message: string): EtcdError {
-  return new EtcdError(message, { code: 'invalid-argument', outcome: 'not-sent' });
+  return invalidOption(`endpoint '${text}' ${why}; ${ALLOWED}`);
 }
 
 function withoutUserinfo(text: string): string {

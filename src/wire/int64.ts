@@ -1,7 +1,7 @@
 /**
  * 64-bit integers: bigint inside and in public types, protobufjs's Long at its boundary. Pure.
  */
-import { EtcdError } from './errors.js';
+import { describeValue, invalidOption, type OptionRule } from './arguments.js';
 
 export const INT64_MIN: bigint = -(2n ** 63n);
 export const INT64_MAX: bigint = 2n ** 63n - 1n;
@@ -40,9 +40,11 @@ export function longFromBigint(value: bigint, unsigned = false): LongBits {
  */
 export function requireInt64(value: unknown, name: string, min: bigint = INT64_MIN): bigint {
   if (typeof value === 'bigint' && value >= min && value <= INT64_MAX) return value;
-  const got = typeof value === 'bigint' ? 'a bigint out of range' : `a value of type ${typeof value}`;
-  throw new EtcdError(`${name} must be a bigint from ${String(min)}n to ${String(INT64_MAX)}n, not ${got}`, {
-    code: 'invalid-argument',
-    outcome: 'not-sent',
-  });
+  const got = typeof value === 'bigint' ? 'a bigint out of range' : describeValue(value);
+  throw invalidOption(`${name} must be a bigint from ${String(min)}n to ${String(INT64_MAX)}n, not ${got}`);
+}
+
+/** A bigint from `min` to the largest int64. */
+export function int64Rule(min: bigint): OptionRule {
+  return (value, name) => void requireInt64(value, name, min);
 }

@@ -3,7 +3,7 @@
  * rangeEnd is the key alone, and a rangeEnd of one zero byte is "to the end of the keyspace".
  */
 import { types } from 'node:util';
-import { EtcdError } from './errors.js';
+import { describeKind, invalidOption } from './arguments.js';
 
 /** A key: text (as UTF-8) or bytes. Never empty. */
 export type KeyInput = string | Uint8Array;
@@ -41,17 +41,17 @@ export function toBytes(input: unknown, name: string): Uint8Array {
   if (typeof input === 'string') {
     // TextEncoder would write U+FFFD for each, so that different strings became the same key.
     if (/\p{Surrogate}/u.test(input))
-      throw invalid(`${name} has a lone surrogate, which UTF-8 cannot carry; pass bytes instead`);
+      throw invalidOption(`${name} has a lone surrogate, which UTF-8 cannot carry; pass bytes instead`);
     return encoder.encode(input);
   }
   if (types.isUint8Array(input)) return new Uint8Array(input);
-  throw invalid(`${name} must be a string or a Uint8Array, not ${describe(input)}`);
+  throw invalidOption(`${name} must be a string or a Uint8Array, not ${describeKind(input)}`);
 }
 
 /** Like {@link toBytes}, for a key: refuses an empty one, as etcd does. */
 export function toKey(input: unknown, name = 'key'): Uint8Array {
   const key = toBytes(input, name);
-  if (key.length === 0) throw invalid(`${name} must not be empty`);
+  if (key.length === 0) throw invalidOption(`${name} must not be empty`);
   return key;
 }
 
@@ -64,7 +64,7 @@ export function toKeyRange(input: RangeInput, name = 'range'): KeyRange {
   if (typeof input === 'string' || types.isUint8Array(input)) return { key: toKey(input, name), rangeEnd: undefined };
   const form: unknown = input;
   if (typeof form !== 'object' || form === null)
-    throw invalid(`${name} must be ${RANGE_ALLOWED}, not ${describe(form)}`);
+    throw invalidOption(`${name} must be ${RANGE_ALLOWED}, not ${describeKind(form)}`);
   const { key, prefix, from, to, all } = form as Readonly<Record<string, unknown>>;
   const given = givenNames(form);
   switch (given) {
@@ -83,7 +83,7 @@ export function toKeyRange(input: RangeInput, name = 'range'): KeyRange {
     default:
   }
   const got = given === '' ? 'without any of these' : `with ${given}`;
-  throw invalid(`${name} must be ${RANGE_ALLOWED}, not ${Array.isArray(form) ? 'an array' : `an object ${got}`}`);
+  throw invalidOption(`${name} must be ${RANGE_ALLOWED}, not ${Array.isArray(form) ? 'an array' : `an object ${got}`}`);
 }
 
 /** The names of what is not undefined in it. */
@@ -113,14 +113,6 @@ function prefixRange(prefix: Uint8Array): KeyRange {
 
 function spanRange(from: Uint8Array, to: Uint8Array, name: string): KeyRange {
   if (compareKeys(from, to) >= 0)
-    throw invalid(`${name}.from must be below ${name}.to (leave 'to' out for "to the end")`);
+    throw invalidOption(`${name}.from must be below ${name}.to (leave 'to' out for "to the end")`);
   return { key: from, rangeEnd: to };
-}
-
-function describe(value: unknown): string {
-  return value === null ? 'null' : Array.isArray(value) ? 'an array' : `a value of type ${typeof value}`;
-}
-
-function invalid(message: string): EtcdError {
-  return new EtcdError(message, { code: 'invalid-argument', outcome: 'not-sent' });
 }

@@ -3,7 +3,7 @@
  * keys and limits, never values.
  */
 import { EtcdError } from '../../wire/errors.js';
-import { describeValue } from '../options.js';
+import { describeValue } from '../../wire/arguments.js';
 import type { DatabagChange, NewSecretContent, SecretRef } from './backend.js';
 
 /** Juju's limits of one key and one value of a unit's state. */

@@ -3,7 +3,7 @@
  * changed, for the dispatcher's rounds.
  */
 import type { JujuBackend } from './backend.js';
-import { invalidOption } from '../options.js';
+import { invalidOption } from '../../wire/arguments.js';
 import type { RelationEndpoint } from './relation-endpoint.js';
 import { readSnapshot, writeSnapshot } from './snapshot.js';
 

@@ -6,7 +6,7 @@
  * never matches the second, so that charms believed to react to departing units did not.
  */
 import type { EndpointDeclaration } from './relation-endpoint.js';
-import { invalidOption } from '../options.js';
+import { invalidOption } from '../../wire/arguments.js';
 
 const ROLES: readonly string[] = ['requires', 'provides', 'peers'];
 

@@ -12,7 +12,7 @@
 import type { JujuBackend } from './backend.js';
 import { FlagSet } from './flag-set.js';
 import { expandHookPattern } from './hook-pattern.js';
-import { invalidOption } from '../options.js';
+import { invalidOption } from '../../wire/arguments.js';
 import type { EndpointDeclaration, EndpointEvent, RelationEndpoint } from './relation-endpoint.js';
 
 /** Hooks in which only handlers of hooks run: Juju allows little else there. */

@@ -5,7 +5,7 @@
 import type { WatchCommand } from '../../wire/contract.js';
 import { EtcdError } from '../../wire/errors.js';
 import { abortedError, linkAbort, refuseAborted } from '../abort-link.js';
-import { checkOptions, integerRule, signalRule } from '../options.js';
+import { checkOptions, integerRule, signalRule } from '../../wire/arguments.js';
 import type { WatchEntry } from './watch-entry.js';
 
 /** Options of `progress()`. */

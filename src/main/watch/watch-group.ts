@@ -2,7 +2,7 @@
 import { type EtcdError } from '../../wire/errors.js';
 import type { RangeInput } from '../../wire/key-range.js';
 import { linkAbort, refuseAborted } from '../abort-link.js';
-import { invalidOption } from '../options.js';
+import { invalidOption } from '../../wire/arguments.js';
 import { GroupBatch } from './group-batch.js';
 import { GroupWatch } from './group-watch.js';
 import type { LagReport } from './lag-report.js';

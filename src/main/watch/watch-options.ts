@@ -1,17 +1,17 @@
 /** Options of watches and groups: types, rules, and the request that they become. Main thread; pure. */
+import { int64Rule } from '../../wire/int64.js';
 import { toKeyRange, type RangeInput } from '../../wire/key-range.js';
 import {
   booleanRule,
   checkOptions,
   choiceRule,
   functionRule,
-  int64Rule,
   integerRule,
   invalidOption,
   signalRule,
   textRule,
   type OptionTable,
-} from '../options.js';
+} from '../../wire/arguments.js';
 import type { GroupBatch } from './group-batch.js';
 import type { GroupWatch } from './group-watch.js';
 import type { OnLag } from './on-lag.js';

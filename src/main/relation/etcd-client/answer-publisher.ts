@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { parseEndpoints } from '../../../wire/endpoint.js';
 import type { Endpoint } from '../../../wire/connection-settings.js';
-import { describeValue, invalidOption } from '../../options.js';
+import { describeValue, invalidOption } from '../../../wire/arguments.js';
 import type { Databag, JujuBackend } from '../backend.js';
 import { readCertificates } from '../pem.js';
 import type { RequestReading } from './access-request.js';

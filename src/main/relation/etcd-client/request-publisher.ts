@@ -4,7 +4,7 @@
  */
 import { randomBytes, randomInt } from 'node:crypto';
 import { EtcdError } from '../../../wire/errors.js';
-import { invalidOption } from '../../options.js';
+import { invalidOption } from '../../../wire/arguments.js';
 import type { Databag, JujuBackend } from '../backend.js';
 import { parseJson } from '../python-json.js';
 import { writeChanges, type AppRelation } from './app-relations.js';

@@ -1,5 +1,5 @@
 /** The options of {@link EtcdClientRequires}, checked. Main thread; pure. */
-import { describeValue, invalidOption } from '../../options.js';
+import { describeValue, invalidOption } from '../../../wire/arguments.js';
 import { checkBundle, checkClientChain } from '../pem.js';
 import type { EtcdClientProtocol, RequestExtras } from './client-request.js';
 

@@ -4,7 +4,7 @@
  * that have to guess read something else in some hooks.
  */
 import { EtcdError } from '../../../wire/errors.js';
-import { checkOptions, integerRule, invalidOption, type OptionRule } from '../../options.js';
+import { checkOptions, integerRule, invalidOption, type OptionRule } from '../../../wire/arguments.js';
 import type {
   ConfigValue,
   Databag,

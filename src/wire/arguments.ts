@@ -1,11 +1,11 @@
 /**
- * The one way options are checked: a table of rules by option name. Main thread; pure. Everything wrong is refused before
- * anything is sent, with the option's name and what is allowed; an unknown name is refused with the nearest known one.
+ * The one way arguments and options are checked: rules for single values, and tables of rules by option name. Pure. Everything
+ * wrong is refused before anything is sent, in the same words: `call: name must be …, not …`. An unknown option is refused with
+ * the nearest known one.
  */
-import { EtcdError } from '../wire/errors.js';
-import { requireInt64 } from '../wire/int64.js';
+import { EtcdError } from './errors.js';
 
-/** Checks one value; `name` is the option's full name, for the message. Only called with a value that is not undefined. */
+/** Checks one value; `name` is its full name, such as `put: lease`, for the message. Of options, only those that are given. */
 export type OptionRule = (value: unknown, name: string) => void;
 
 /** A rule for every option that `Options` has, so that a forgotten one does not compile. */
@@ -15,21 +15,34 @@ export type OptionTable<Options> = { readonly [Name in keyof Options]-?: OptionR
  * Checks an options object against its table. An option set to `undefined` counts as not given.
  *
  * @param what the call, for messages such as «connect: …».
+ * @param required the options that must be given.
  * @throws EtcdError `invalid-argument`.
  */
 export function checkOptions<Options extends object>(
   given: unknown,
   table: OptionTable<Options>,
   what: string,
+  required: readonly (keyof Options & string)[] = [],
 ): asserts given is Options {
-  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
-    throw invalidOption(`${what}: options must be an object, not ${describeValue(given)}`);
-  }
+  objectRule(given, `${what}: options`);
+  checkFields<Options>(given, table, what, required);
+}
+
+/** {@link checkOptions} for an object that is not named `options`: one inside others, or an argument that has fields. */
+export function checkFields<Fields extends object>(
+  given: object,
+  table: OptionTable<Fields>,
+  what: string,
+  required: readonly (keyof Fields & string)[] = [],
+): void {
   const rules: Readonly<Record<string, OptionRule>> = table;
   for (const [name, value] of Object.entries(given)) {
     const rule = Object.hasOwn(rules, name) ? rules[name] : undefined;
     if (rule === undefined) throw unknownOption(name, Object.keys(rules), what);
     if (value !== undefined) rule(value, `${what}: ${name}`);
+  }
+  for (const name of required) {
+    if ((given as Fields)[name] === undefined) table[name](undefined, `${what}: ${name}`);
   }
 }
 
@@ -38,12 +51,24 @@ export function invalidOption(message: string, cause?: unknown): EtcdError {
   return new EtcdError(message, { code: 'invalid-argument', outcome: 'not-sent', cause });
 }
 
-/** What a value is, without its content: it may be a secret. */
+/** What a value is; numbers as they are, of everything else only the kind, since it may be a secret. */
 export function describeValue(value: unknown): string {
+  return typeof value === 'number' ? String(value) : describeKind(value);
+}
+
+/** What a value is, without its content. */
+export function describeKind(value: unknown): string {
   if (value === null) return 'null';
   if (Array.isArray(value)) return 'an array';
-  if (typeof value === 'number') return String(value);
+  if (value === '') return 'an empty string';
   return typeof value === 'undefined' ? 'undefined' : `a value of type ${typeof value}`;
+}
+
+/** The rule for what may be left out. */
+export function optional(rule: OptionRule): OptionRule {
+  return (value, name) => {
+    if (value !== undefined) rule(value, name);
+  };
 }
 
 /** A whole number from `min` to `max`. */
@@ -54,11 +79,6 @@ export function integerRule(min: number, max: number): OptionRule {
       `${name} must be a whole number from ${String(min)} to ${String(max)}, not ${describeValue(value)}`,
     );
   };
-}
-
-/** A bigint from `min` to the largest int64. */
-export function int64Rule(min: bigint): OptionRule {
-  return (value, name) => void requireInt64(value, name, min);
 }
 
 /** One of a few texts. */
@@ -78,11 +98,47 @@ export const functionRule: OptionRule = (value, name) => {
   if (typeof value !== 'function') throw invalidOption(`${name} must be a function, not ${describeValue(value)}`);
 };
 
+/** Text that is not empty. */
 export const textRule: OptionRule = (value, name) => {
   if (typeof value !== 'string' || value === '')
-    throw invalidOption(
-      `${name} must be a string that is not empty, not ${value === '' ? "''" : describeValue(value)}`,
-    );
+    throw invalidOption(`${name} must be a string that is not empty, not ${describeValue(value)}`);
+};
+
+export const stringRule: OptionRule = (value, name) => {
+  if (typeof value !== 'string') throw invalidOption(`${name} must be a string, not ${describeValue(value)}`);
+};
+
+export const objectRule: (value: unknown, name: string) => asserts value is object = (value, name) => {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw invalidOption(`${name} must be an object, not ${describeValue(value)}`);
+};
+
+/** An object that can do this; `what` says what it is, such as «a backend». */
+export function methodsRule(what: string, ...methods: readonly string[]): OptionRule {
+  return (value, name) => {
+    const isObject = typeof value === 'object' && value !== null;
+    if (isObject && methods.every((method) => typeof Reflect.get(value, method) === 'function')) return;
+    throw invalidOption(`${name} must be ${what}, not ${describeValue(value)}`);
+  };
+}
+
+/** An array each of whose elements keeps the rule. */
+export function arrayRule(rule: OptionRule, what: string): OptionRule {
+  return (value, name) => {
+    if (!Array.isArray(value)) throw invalidOption(`${name} must be ${what}, not ${describeValue(value)}`);
+    for (const element of value) rule(element, `${name} must be ${what}: each`);
+  };
+}
+
+/** The longest time limit that a timer can keep. */
+export const MAX_TIMEOUT_MS = 2_147_483_647;
+
+/** Limits of calls: milliseconds, of which fractions are taken too. */
+export const timeoutRule: OptionRule = (value, name) => {
+  if (typeof value === 'number' && value >= 1 && value <= MAX_TIMEOUT_MS) return;
+  throw invalidOption(
+    `${name} must be a number of milliseconds from 1 to ${String(MAX_TIMEOUT_MS)}, not ${describeValue(value)}`,
+  );
 };
 
 export const signalRule: OptionRule = (value, name) => {
