@@ -21,6 +21,7 @@ import type { Port } from '../wire/port.js';
 import { packCommand, type PostedCommand } from '../wire/posted-command.js';
 import { CrashCount } from './crash-count.js';
 import type { ShardRun } from './shard-pool.js';
+import { StatsRequests } from './stats-requests.js';
 
 /** Reports that are about watches and leases, not about the shard itself. */
 export type TenantReport = Exclude<
@@ -86,8 +87,7 @@ export class ShardLink {
   #batches = 0;
   #batchBytes = 0;
   #isRef = true;
-  readonly #statsRequests = new Map<number, (stats: ShardStats | undefined) => void>();
-  #lastRequest = 0;
+  readonly #stats = new StatsRequests();
   #settled: (() => void)[] = [];
   /** Ends the thread of the present epoch, hanging or not. */
   #discard: () => void = () => undefined;
@@ -153,15 +153,9 @@ export class ShardLink {
   /** The shard's figures; undefined when it does not run, or does not answer in time. */
   stats(timeoutMs: number): Promise<ShardStats | undefined> {
     if (this.#state.kind !== 'running') return Promise.resolve(undefined);
-    const requestId = (this.#lastRequest += 1);
+    const { requestId, answer } = this.#stats.begin(timeoutMs);
     this.#state.port.postMessage({ kind: 'stats', requestId } satisfies ShardCommand);
-    return new Promise((resolve) => {
-      const timer = setTimeout(() => this.#answerStats(requestId, undefined), timeoutMs);
-      this.#statsRequests.set(requestId, (stats) => {
-        clearTimeout(timer);
-        resolve(stats);
-      });
-    });
+    return answer;
   }
 
   /** Stops the shard in order. Resolves when its last message has come, or after `timeoutMs` with a shard that hangs. */
@@ -174,7 +168,7 @@ export class ShardLink {
       state.port.postMessage({ kind: 'stop' } satisfies ShardCommand);
     }
     if (state.kind === 'replacing') this.#enter({ kind: 'stopped' });
-    this.#dropStats(); // a stopping shard answers nothing any more
+    this.#stats.drop(); // a stopping shard answers nothing any more
     const timer = setTimeout(() => this.#abandon(), timeoutMs);
     while (this.#state.kind === 'stopping') await new Promise<void>((resolve) => this.#settled.push(resolve));
     clearTimeout(timer);
@@ -242,8 +236,7 @@ export class ShardLink {
       { code: 'internal' },
     );
     if (isStarting) {
-      this.#discard();
-      this.#fail(this.#failure);
+      this.#giveUp(this.#failure);
       return;
     }
     port.postMessage({ kind: 'stop' } satisfies ShardCommand);
@@ -253,6 +246,13 @@ export class ShardLink {
     port.on('message', (report: ShardReport) => {
       if (report.kind === 'stopped') port.close();
     });
+  }
+
+  /** Ends a shard that has not run, and starts no other. Inline only the command ends it. */
+  #giveUp(error: EtcdError): void {
+    if (this.#state.kind === 'starting') this.#state.port.postMessage({ kind: 'stop' } satisfies ShardCommand);
+    this.#discard();
+    this.#fail(error);
   }
 
   /** The task has ended and its port is empty. */
@@ -283,9 +283,14 @@ export class ShardLink {
 
   #replace(cause: EtcdError): void {
     this.#enter({ kind: 'replacing' });
-    this.#dropStats();
+    this.#stats.drop();
     this.#run();
-    for (const command of this.#owner.resume()) this.send(command);
+    try {
+      for (const command of this.#owner.resume()) this.send(command);
+    } catch (error) {
+      this.#giveUp(toEtcdError(error)); // half told, it would leave watches and leases with nobody
+      return;
+    }
     this.#owner.replaced(this.#epoch, cause);
   }
 
@@ -295,7 +300,7 @@ export class ShardLink {
       cause,
     });
     this.#enter({ kind: 'failed', error });
-    this.#dropStats();
+    this.#stats.drop();
     this.#owner.failed(error);
   }
 
@@ -335,7 +340,7 @@ export class ShardLink {
         this.#storeMark = report.mark;
         this.#owner.store(report.mark);
       },
-      stats: (report) => this.#answerStats(report.requestId, report.stats),
+      stats: (report) => this.#stats.answer(report.requestId, report.stats),
       // Not asked for: it is about to end by an error, which `ended` brings.
       stopped: () => {
         if (this.#state.kind === 'starting' || this.#state.kind === 'running') this.#state.port.close();
@@ -362,16 +367,6 @@ export class ShardLink {
     const revision = segmentRevision[segmentCount - 1] ?? 0;
     const mark = this.#storeMark;
     if (mark !== undefined && revision > mark.revision) this.#storeMark = { ...mark, revision };
-  }
-
-  #answerStats(requestId: number, stats: ShardStats | undefined): void {
-    const answer = this.#statsRequests.get(requestId);
-    this.#statsRequests.delete(requestId);
-    answer?.(stats);
-  }
-
-  #dropStats(): void {
-    for (const requestId of Array.from(this.#statsRequests.keys())) this.#answerStats(requestId, undefined);
   }
 
   #setPortRef(port: LinkPort, isRef: boolean): void {

@@ -21,8 +21,9 @@ export async function connectFromRelation(
     {
       name: 'relation',
       follow: (take) => {
+        const now = requires.connection(); // first: where it throws, nothing is left behind
         const stop = requires.onConnection((connection) => take(offerOfRelation(connection, options.tls)));
-        take(offerOfRelation(requires.connection(), options.tls));
+        take(offerOfRelation(now, options.tls));
         return stop;
       },
     },

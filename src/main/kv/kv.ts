@@ -43,6 +43,7 @@ const PAGES_OPTIONS = [...RANGE_OPTIONS.filter((name) => !NOT_FOR_PAGES.includes
 export class Kv {
   readonly #caller: UnaryCaller;
 
+  /** Made by the engine. @internal */
   constructor(caller: UnaryCaller) {
     this.#caller = caller;
   }

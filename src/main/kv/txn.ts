@@ -14,6 +14,7 @@ import type { TxnResult } from './txn-result.js';
 export class Txn extends TxnBuilder {
   readonly #caller: UnaryCaller;
 
+  /** Made by the engine. @internal */
   constructor(caller: UnaryCaller) {
     super();
     this.#caller = caller;

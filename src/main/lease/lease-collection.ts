@@ -13,7 +13,7 @@ export class LeaseCollection implements Iterable<Lease> {
   readonly size: number;
   readonly #rows: LeaseRows;
 
-  /** Made by the lease service. */
+  /** Made by the lease service. @internal */
   constructor(rows: LeaseRows) {
     this.#rows = rows;
     this.size = rows.count;
@@ -52,7 +52,10 @@ export class LeaseCollection implements Iterable<Lease> {
     return shortestMs;
   }
 
-  /** Calls back with the one end of each lease from now on, until the function it gives is called. */
+  /**
+   * Calls back with the one end of each lease from now on, until the function it gives is called. What a listener throws is an
+   * uncaught exception of the process, in a later turn.
+   */
   onEnded(listener: LeaseEndListener): () => void {
     return this.#rows.onEnd(listener);
   }

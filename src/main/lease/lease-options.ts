@@ -18,7 +18,10 @@ export interface GrantManyOptions {
   readonly timeoutMs?: number | undefined;
   /** Gives the call up with code `aborted`; what was granted by then is revoked. */
   readonly signal?: AbortSignal | undefined;
-  /** For many leases: called as grants are answered, with their number so far. */
+  /**
+   * For many leases: called as grants are answered, with their number so far. What it throws is an uncaught exception of the
+   * process, in a later turn; the grants go on.
+   */
   readonly onProgress?: ((answered: number) => void) | undefined;
 }
 

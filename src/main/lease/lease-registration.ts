@@ -4,6 +4,7 @@
  */
 import { backoffDelayMs } from '../../wire/backoff.js';
 import { EtcdError, toEtcdError } from '../../wire/errors.js';
+import { Listeners } from '../callbacks.js';
 import type { LeaseSession, SessionEvent } from './lease-session.js';
 import type { Lease } from './lease.js';
 import type { LeasePut } from './lease-rpc.js';
@@ -29,7 +30,7 @@ export class Registration {
   readonly #session: LeaseSession;
   readonly #put: LeasePut;
   readonly #key: Uint8Array;
-  readonly #listeners = new Set<RegistrationListener>();
+  readonly #listeners = new Listeners<RegistrationEvent>();
   readonly #abort = new AbortController();
   #value: Uint8Array;
   /** The lease that the key stands on. */
@@ -41,7 +42,7 @@ export class Registration {
   #rejectReady: (error: EtcdError) => void = () => undefined;
   #everStood = false;
 
-  /** Made by the lease service. */
+  /** Made by the lease service. @internal */
   constructor(session: LeaseSession, put: LeasePut, key: Uint8Array, value: Uint8Array) {
     this.#session = session;
     this.#put = put;
@@ -70,10 +71,12 @@ export class Registration {
     return this.#standing?.leaseId;
   }
 
-  /** Calls back with what happens from now on, until the function it gives is called. */
+  /**
+   * Calls back with what happens from now on, until the function it gives is called. What a listener throws is an uncaught
+   * exception of the process, in a later turn.
+   */
   on(listener: RegistrationListener): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    return this.#listeners.add(listener);
   }
 
   /** Stops, and removes the key by revoking its lease. Idempotent. @throws EtcdError as `lease.revoke()`. */
@@ -115,7 +118,7 @@ export class Registration {
         break;
       case 'lost':
         this.#standing = undefined;
-        this.#tell({ type: 'unregistered', error: event.end.error });
+        this.#listeners.tell({ type: 'unregistered', error: event.end.error });
         break;
       case 'retrying':
         break;
@@ -138,7 +141,7 @@ export class Registration {
     this.#standing = lease;
     this.#everStood = true;
     this.#resolveReady();
-    this.#tell({ type: 'registered', leaseId: lease.leaseId });
+    this.#listeners.tell({ type: 'registered', leaseId: lease.leaseId });
   }
 
   #failed(lease: Lease, error: EtcdError, failures: number): void {
@@ -155,11 +158,7 @@ export class Registration {
       },
       backoffDelayMs(failures, BACKOFF, Math.random),
     );
-    this.#tell({ type: 'unregistered', error });
-  }
-
-  #tell(event: RegistrationEvent): void {
-    for (const listener of [...this.#listeners]) listener(event);
+    this.#listeners.tell({ type: 'unregistered', error });
   }
 }
 

@@ -5,6 +5,7 @@
 import { type EtcdError, LeaseError, errorFromPlain, type PlainError } from '../../wire/errors.js';
 import type { LeaseEndReason } from '../../wire/lease-contract.js';
 import { LeaseStatus, type LeaseState } from '../../wire/lease-state.js';
+import { Listeners, tell } from '../callbacks.js';
 import { shardOfLease } from '../placement.js';
 import type { RevokeOptions } from './lease-options.js';
 import { Lease, type LeaseBacking } from './lease.js';
@@ -47,7 +48,7 @@ export class LeaseRows implements LeaseBacking {
   #lastDeadlineMs: Float64Array | undefined;
   readonly #errors = new Map<number, EtcdError>();
   readonly #handles = new Map<number, Lease>();
-  readonly #endListeners = new Set<LeaseEndListener>();
+  readonly #endListeners = new Listeners<LeaseEnd>();
   readonly #revokeListeners = new Map<number, (error: EtcdError | undefined) => void>();
   #asked: number;
   #firstRefusal: EtcdError | undefined;
@@ -159,8 +160,7 @@ export class LeaseRows implements LeaseBacking {
   }
 
   onEnd(listener: LeaseEndListener): () => void {
-    this.#endListeners.add(listener);
-    return () => this.#endListeners.delete(listener);
+    return this.#endListeners.add(listener);
   }
 
   setIntervalMs(row: number, intervalMs: number): void {
@@ -274,7 +274,7 @@ export class LeaseRows implements LeaseBacking {
 
   #answered(): void {
     this.#asked -= 1;
-    this.#onProgress?.(this.count - this.#asked);
+    if (this.#onProgress !== undefined) tell(this.#onProgress, this.count - this.#asked);
     if (this.#asked > 0) return;
     this.#onSettled?.(this.#firstRefusal);
     this.#onSettled = undefined;
@@ -292,7 +292,7 @@ export class LeaseRows implements LeaseBacking {
     const end = { leaseId: this.leaseId(row), reason, error };
     if (wasRevoking) this.#revoked(row, reason === 'revoked' || reason === 'lost' ? undefined : revokeError(end));
     this.#handles.get(row)?.tellEnd(end);
-    for (const listener of this.#endListeners) listener(end);
+    this.#endListeners.tell(end);
   }
 
   #revoked(row: number, error: EtcdError | undefined): void {

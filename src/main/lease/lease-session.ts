@@ -4,6 +4,7 @@
  */
 import { backoffDelayMs } from '../../wire/backoff.js';
 import { EtcdError, toEtcdError } from '../../wire/errors.js';
+import { Listeners } from '../callbacks.js';
 import type { LeaseEnd } from './lease-end.js';
 import type { GrantOptions } from './lease-options.js';
 import type { Lease } from './lease.js';
@@ -37,13 +38,13 @@ export class LeaseSession {
   /** Resolves with the first lease. Rejects only where the session is closed before. Never an unhandled rejection. */
   readonly ready: Promise<Lease>;
   readonly #grant: (signal: AbortSignal) => Promise<Lease>;
-  readonly #listeners = new Set<SessionListener>();
+  readonly #listeners = new Listeners<SessionEvent>();
   #state: State = { kind: 'closed' };
   #resolveReady: (lease: Lease) => void = () => undefined;
   #rejectReady: (error: EtcdError) => void = () => undefined;
   #failures = 0;
 
-  /** Made by the lease service. */
+  /** Made by the lease service. @internal */
   constructor(grant: (signal: AbortSignal) => Promise<Lease>) {
     this.#grant = grant;
     this.ready = new Promise((resolve, reject) => {
@@ -59,10 +60,12 @@ export class LeaseSession {
     return this.#state.kind === 'held' && this.#state.lease.isAlive() ? this.#state.lease : undefined;
   }
 
-  /** Calls back with what happens from now on, until the function it gives is called. */
+  /**
+   * Calls back with what happens from now on, until the function it gives is called. What a listener throws is an uncaught
+   * exception of the process, in a later turn.
+   */
   on(listener: SessionListener): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    return this.#listeners.add(listener);
   }
 
   /** Ends the session and revokes its lease. Idempotent. @throws EtcdError as `lease.revoke()`. */
@@ -126,10 +129,10 @@ export class LeaseSession {
         return;
       }
       this.#begin();
-      this.#tell({ type: 'lost', end });
+      this.#listeners.tell({ type: 'lost', end });
     });
     this.#resolveReady(lease);
-    this.#tell({ type: 'granted', lease });
+    this.#listeners.tell({ type: 'granted', lease });
   }
 
   #failed(error: EtcdError): void {
@@ -146,10 +149,6 @@ export class LeaseSession {
       backoffDelayMs(this.#failures, BACKOFF, Math.random),
     );
     this.#state = { kind: 'waiting', timer };
-    this.#tell({ type: 'retrying', error, attempt: this.#failures });
-  }
-
-  #tell(event: SessionEvent): void {
-    for (const listener of [...this.#listeners]) listener(event);
+    this.#listeners.tell({ type: 'retrying', error, attempt: this.#failures });
   }
 }

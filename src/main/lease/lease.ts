@@ -1,5 +1,6 @@
 /** One lease, as the application holds it. A light view on a row; main thread. */
 import { monotonicMs } from '../../wire/monotonic-clock.js';
+import { Listeners } from '../callbacks.js';
 import { leaseEndedError, type LeaseEnd } from './lease-end.js';
 import type { RevokeOptions } from './lease-options.js';
 import type { LeaseRef } from './lease-link.js';
@@ -37,9 +38,9 @@ export class Lease implements LeaseRef {
   readonly #row: number;
   #ending: { readonly promise: Promise<LeaseEnd>; readonly resolve: (end: LeaseEnd) => void } | undefined;
   #abort: AbortController | undefined;
-  #renewalListeners: Set<(renewal: LeaseRenewal) => void> | undefined;
+  #renewalListeners: Listeners<LeaseRenewal> | undefined;
 
-  /** Made by the lease service. */
+  /** Made by the lease service. @internal */
   constructor(rows: LeaseBacking, row: number) {
     this.#rows = rows;
     this.#row = row;
@@ -114,15 +115,15 @@ export class Lease implements LeaseRef {
 
   /**
    * Calls back after each renewal, until the function it gives is called. Off by default: every renewal then crosses to this
-   * thread.
+   * thread. What a listener throws is an uncaught exception of the process, in a later turn; the lease is renewed all the same.
    */
   onRenewed(listener: (renewal: LeaseRenewal) => void): () => void {
-    this.#renewalListeners ??= new Set();
-    this.#renewalListeners.add(listener);
+    const listeners = (this.#renewalListeners ??= new Listeners());
+    const remove = listeners.add(listener);
     this.#rows.observe(this.#row, true);
     return () => {
-      this.#renewalListeners?.delete(listener);
-      if (this.#renewalListeners?.size === 0) this.#rows.observe(this.#row, false);
+      remove();
+      if (listeners.size === 0) this.#rows.observe(this.#row, false);
     };
   }
 
@@ -133,8 +134,7 @@ export class Lease implements LeaseRef {
   /** @internal */
   tellRenewed(): void {
     if (this.#renewalListeners === undefined) return;
-    const renewal = { leaseId: this.leaseId, ttlSeconds: this.ttlSeconds, deadline: this.deadline };
-    for (const listener of this.#renewalListeners) listener(renewal);
+    this.#renewalListeners.tell({ leaseId: this.leaseId, ttlSeconds: this.ttlSeconds, deadline: this.deadline });
   }
 
   /** @internal */

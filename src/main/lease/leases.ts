@@ -51,7 +51,7 @@ export class Leases {
   readonly #kept = new Map<bigint, Promise<Lease>>();
   #isClosed = false;
 
-  /** Made by the engine. */
+  /** Made by the engine. @internal */
   constructor(init: LeasesInit) {
     this.#room = new LeaseRoom(init.link, init.livenessMs ?? 0);
     this.#upkeep = new LeaseUpkeep(this.#room);

@@ -2,6 +2,7 @@
  * The requiring side of the interface `etcd`: where etcd is, and the client's key and certificate. Main thread. Writes nothing to the
  * relation, as the interface has it.
  */
+import { Listeners } from '../callbacks.js';
 import { EtcdError } from '../../wire/errors.js';
 import type { JujuBackend } from './backend.js';
 import {
@@ -46,7 +47,7 @@ export class EtcdRequires implements EtcdConnectionSource {
   readonly interface = 'etcd';
   readonly ownFlags: readonly string[];
   #backend: JujuBackend;
-  readonly #listeners = new Set<(connection: EtcdConnectionInfo | undefined) => void>();
+  readonly #listeners = new Listeners<EtcdConnectionInfo | undefined>();
   #relations: readonly EtcdRelationView[] = [];
   #remembered: Snapshot = EMPTY_SNAPSHOT;
   #current: Snapshot = EMPTY_SNAPSHOT;
@@ -139,8 +140,7 @@ export class EtcdRequires implements EtcdConnectionSource {
   }
 
   onConnection(listener: (connection: EtcdConnectionInfo | undefined) => void): () => void {
-    this.#listeners.add(listener);
-    return () => void this.#listeners.delete(listener);
+    return this.#listeners.add(listener);
   }
 
   async refresh(backend: JujuBackend = this.#backend): Promise<void> {
@@ -161,7 +161,7 @@ export class EtcdRequires implements EtcdConnectionSource {
     const connection = this.connection();
     this.#current = requirerSnapshot(this.name, joined, connection);
     this.#events = requirerEvents(this.name, this.#remembered, this.#current, connection);
-    if (JSON.stringify(connection) !== before) for (const listener of this.#listeners) listener(connection);
+    if (JSON.stringify(connection) !== before) this.#listeners.tell(connection);
   }
 
   async commit(): Promise<void> {

@@ -79,7 +79,7 @@ export interface EtcdConnectionSource extends RelationEndpoint {
   refresh(backend?: JujuBackend): Promise<void>;
   /**
    * Calls `listener` after each {@link refresh} that changed what {@link connection} answers, in its turn, with the new
-   * answer. The listener must not throw.
+   * answer. What a listener throws is an uncaught exception of the process, in a later turn; the others are told all the same.
    *
    * @returns ends the calls.
    */

@@ -3,6 +3,7 @@
  * Main thread. Keeps order, including ends; copies only what has to wait; knows no watches and no budgets.
  */
 import { EtcdError } from '../../wire/errors.js';
+import { callGuarded } from '../callbacks.js';
 import type { WatchEntry, WatchSlice } from './watch-entry.js';
 
 export interface DeliveryOptions<View> {
@@ -195,24 +196,15 @@ export class Delivery<View> {
   /** Busy while it runs, too: what it does may bring more, which must wait its turn. */
   #call(call: (view: View) => void | PromiseLike<void>, slice: WatchSlice): void {
     this.#consumer = { kind: 'callback', call, busy: true };
-    let result: unknown;
-    try {
-      result = call(this.#options.render(slice));
-    } catch (error) {
-      this.#options.onConsumerFailed(error);
-      return;
-    }
-    if (!isThenable(result)) {
-      this.#consumer = { kind: 'callback', call, busy: false };
-      return;
-    }
-    result.then(
+    const isDone = callGuarded(
+      () => call(this.#options.render(slice)),
+      this.#options.onConsumerFailed,
       () => {
         this.#consumer = { kind: 'callback', call, busy: false };
         this.#pump(call);
       },
-      (error: unknown) => this.#options.onConsumerFailed(error),
     );
+    if (isDone) this.#consumer = { kind: 'callback', call, busy: false };
   }
 
   /** Gives the callback what has come meanwhile, one after another, unless it is busy again. */
@@ -227,10 +219,6 @@ export class Delivery<View> {
   get #isBusy(): boolean {
     return this.#consumer.kind === 'callback' && this.#consumer.busy;
   }
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
 }
 
 function refused(message: string): EtcdError {

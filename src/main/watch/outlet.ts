@@ -3,6 +3,7 @@
  * attached again or ended. Main thread. Used by watcher and group; sees to it that each watch has exactly one outcome.
  */
 import { EtcdError } from '../../wire/errors.js';
+import { nameOfThrown } from '../callbacks.js';
 import { publishWatchEnded } from '../diagnostics.js';
 import { Delivery } from './delivery.js';
 import { Hold } from './hold.js';
@@ -18,7 +19,7 @@ export interface OutletOptions<View> {
   readonly render: (slice: WatchSlice) => View;
   readonly onLag: OnLag;
   readonly budgetBytes: number;
-  /** A watch has its outcome; comes in order with what it delivered, unless it was cancelled. May throw. */
+  /** A watch has its outcome; comes in order with what it delivered, unless it was cancelled. */
   readonly onEnd: (entry: WatchEntry, end: WatchEnd) => void;
   /** It is over, every watch of it has its outcome; with the error of a consumer that threw. */
   readonly onClosed: (error: EtcdError | undefined) => void;
@@ -54,7 +55,7 @@ export class Outlet<View> implements WatchOwner {
       onBatch: options.onBatch,
       render: options.render,
       onDrained: () => this.#drained(),
-      onConsumerFailed: (thrown) => this.#consumerFailed(thrown),
+      onConsumerFailed: (thrown) => this.consumerFailed(thrown),
       onReturn: options.onReturn,
     });
     this.#router.register(this);
@@ -203,19 +204,16 @@ export class Outlet<View> implements WatchOwner {
     if (!entry.created) entry.ready.reject(end.reason === 'cancelled' ? cancelledError() : end.error);
     entry.ended.resolve(end);
     publishWatchEnded(this.#router.engine, entry.watchId, end);
-    try {
-      this.#options.onEnd(entry, end);
-    } catch (thrown) {
-      this.#consumerFailed(thrown);
-    }
+    this.#options.onEnd(entry, end);
   }
 
-  #consumerFailed(thrown: unknown): void {
+  /** A callback of the consumer threw: that ends all its watches. Dropped where it is closed already. */
+  consumerFailed(thrown: unknown): void {
     if (this.#isClosed) return;
-    const error = new EtcdError(
-      `a callback of the consumer threw (${thrown instanceof Error ? thrown.name : typeof thrown}); see cause`,
-      { code: 'callback-failed', cause: thrown },
-    );
+    const error = new EtcdError(`a callback of the consumer threw (${nameOfThrown(thrown)}); see cause`, {
+      code: 'callback-failed',
+      cause: thrown,
+    });
     void this.close(error);
   }
 

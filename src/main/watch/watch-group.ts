@@ -3,6 +3,7 @@ import { type EtcdError } from '../../wire/errors.js';
 import type { RangeInput } from '../../wire/key-range.js';
 import { linkAbort, refuseAborted } from '../abort-link.js';
 import { invalidOption } from '../../wire/arguments.js';
+import { callGuarded } from '../callbacks.js';
 import { GroupBatch } from './group-batch.js';
 import { GroupWatch } from './group-watch.js';
 import type { LagReport } from './lag-report.js';
@@ -150,13 +151,17 @@ export class WatchGroup implements AsyncIterable<GroupBatch> {
     return this.#lastDrawn;
   }
 
-  /** May throw what `onEnd` throws. */
   #memberEnded(entry: WatchEntry, end: WatchEnd): void {
     this.#releases.get(entry)?.();
     this.#releases.delete(entry);
     const member = this.#members.get(entry.watchId);
     this.#members.delete(entry.watchId);
-    if (member !== undefined) this.#onEnd?.(member, end);
+    const onEnd = this.#onEnd;
+    if (member === undefined || onEnd === undefined) return;
+    callGuarded(
+      () => onEnd(member, end),
+      (thrown) => this.#outlet.consumerFailed(thrown),
+    );
   }
 
   #closed(error: EtcdError | undefined): void {

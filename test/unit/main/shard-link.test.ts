@@ -44,7 +44,10 @@ afterEach(() => {
   }
 });
 
-function setup(now: () => number = () => performance.now()): {
+function setup(
+  now: () => number = () => performance.now(),
+  resume: LinkOwner['resume'] = () => [{ kind: 'unwatch', watches: [1] }],
+): {
   link: ShardLink;
   shards: FakeShard[];
   told: unknown[][];
@@ -57,7 +60,7 @@ function setup(now: () => number = () => performance.now()): {
     status: (status) => told.push(['status', status.type]),
     store: () => undefined,
     ready: (epoch) => told.push(['ready', epoch]),
-    resume: () => [{ kind: 'unwatch', watches: [1] }],
+    resume,
     replaced: (epoch, cause) => told.push(['replaced', epoch, cause.message]),
     failed: (error) => told.push(['failed', error.code, error.message]),
   };
@@ -232,6 +235,21 @@ describe('a link', () => {
     await until(() => shards.length === 2);
     expect(told.filter(([kind]) => kind === 'batch')).toEqual([]);
     expect(told.at(-1)?.[0]).toBe('replaced');
+  });
+
+  test('fails for good when the new shard cannot be told what the old one held', async () => {
+    const { link, shards, told } = setup(undefined, () => {
+      throw new Error('defect');
+    });
+    link.start();
+    last(shards).report({ kind: 'ready' });
+    await link.ready();
+    last(shards).crash();
+    await until(() => link.state === 'failed');
+    expect([link.failure?.code, link.failure?.message]).toEqual(['shard-failed', expect.stringContaining('defect')]);
+    expect(told.filter(([kind]) => kind === 'failed').length).toBe(1);
+    await link.stop(5_000);
+    expect(shards.length).toBe(2);
   });
 
   test('stops in order: told, waited for, its port closed; afterwards nothing is sent', async () => {

@@ -2,6 +2,7 @@
  * The requiring side of the interface etcd_client: asks for the keys under a prefix, and learns where etcd is. Main thread.
  * Reads the relation anew at every hook, and writes only when told to.
  */
+import { Listeners } from '../../callbacks.js';
 import { EtcdError } from '../../../wire/errors.js';
 import type { JujuBackend } from '../backend.js';
 import { saveCredentialFiles } from '../credential-files.js';
@@ -40,7 +41,7 @@ export class EtcdClientRequires implements EtcdConnectionSource {
   readonly interface = 'etcd_client';
   #backend: JujuBackend;
   readonly #options: EtcdClientRequiresOptions;
-  readonly #listeners = new Set<(connection: EtcdConnectionInfo | undefined) => void>();
+  readonly #listeners = new Listeners<EtcdConnectionInfo | undefined>();
   #certificate: ClientCertificate | undefined;
   #connection: EtcdConnectionInfo | undefined;
   #waiting: string | undefined = 'the endpoint has not been read';
@@ -115,8 +116,7 @@ export class EtcdClientRequires implements EtcdConnectionSource {
   }
 
   onConnection(listener: (connection: EtcdConnectionInfo | undefined) => void): () => void {
-    this.#listeners.add(listener);
-    return () => void this.#listeners.delete(listener);
+    return this.#listeners.add(listener);
   }
 
   /**
@@ -212,6 +212,6 @@ export class EtcdClientRequires implements EtcdConnectionSource {
     this.#connection = connection;
     this.#current = requirerSnapshot(this.name, joined, connection);
     this.#events = requirerEvents(this.name, this.#remembered, this.#current, connection);
-    if (JSON.stringify(connection) !== before) for (const listener of this.#listeners) listener(connection);
+    if (JSON.stringify(connection) !== before) this.#listeners.tell(connection);
   }
 }

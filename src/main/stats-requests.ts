@@ -1,0 +1,31 @@
+/** Questions for a shard's figures that wait for their answers. Main thread. */
+import type { ShardStats } from '../wire/contract.js';
+
+export class StatsRequests {
+  readonly #waiting = new Map<number, (stats: ShardStats | undefined) => void>();
+  #last = 0;
+
+  /** A new question; its answer is undefined when none has come in time, or none can come any more. */
+  begin(timeoutMs: number): { readonly requestId: number; readonly answer: Promise<ShardStats | undefined> } {
+    const requestId = (this.#last += 1);
+    const answer = new Promise<ShardStats | undefined>((resolve) => {
+      const timer = setTimeout(() => this.answer(requestId, undefined), timeoutMs);
+      this.#waiting.set(requestId, (stats) => {
+        clearTimeout(timer);
+        resolve(stats);
+      });
+    });
+    return { requestId, answer };
+  }
+
+  answer(requestId: number, stats: ShardStats | undefined): void {
+    const resolve = this.#waiting.get(requestId);
+    this.#waiting.delete(requestId);
+    resolve?.(stats);
+  }
+
+  /** Nobody answers any more. */
+  drop(): void {
+    for (const requestId of Array.from(this.#waiting.keys())) this.answer(requestId, undefined);
+  }
+}
