@@ -39,8 +39,8 @@ export interface ServerErrorContext {
   readonly compactRevision?: bigint | undefined;
   /** The lease that the call was about: lease errors then become a `LeaseError`. */
   readonly leaseId?: bigint | undefined;
-  /** The call changes nothing, so repeating it is always safe. */
-  readonly readOnly?: boolean | undefined;
+  /** Repeating the call changes nothing further, so it is always safe. */
+  readonly repeatable?: boolean | undefined;
   /** Size of the request as sent, which tells a request refused for its size from an answer that was too large. */
   readonly requestBytes?: number | undefined;
   readonly cause?: unknown;
@@ -160,7 +160,7 @@ function build(known: KnownText, status: number | undefined, text: string, conte
     code: known.code,
     grpcStatus: status,
     outcome,
-    retryable: isTransient(known.code) && (context.readOnly === true || outcome !== 'unknown'),
+    retryable: isTransient(known.code) && (context.repeatable === true || outcome !== 'unknown'),
     endpoint: context.endpoint,
     cause: context.cause,
   };

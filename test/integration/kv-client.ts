@@ -40,7 +40,7 @@ export function kvOf(endpoints: string | readonly string[], settings: Partial<Co
         encode: (request: rpc.LeaseGrantRequest.$Properties) => rpc.LeaseGrantRequest.encode(request).finish(),
         decode: (bytes: Uint8Array) => rpc.LeaseGrantResponse.decode(bytes),
       };
-      const answer = await unary.call(method, { TTL: long(ttlSeconds) }, { readOnly: false, requireLeader: true });
+      const answer = await unary.call(method, { TTL: long(ttlSeconds) }, { repeatable: false, requireLeader: true });
       return bigintFromLong(answer.ID);
     },
     close: () => unary.close(),

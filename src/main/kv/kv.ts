@@ -153,11 +153,11 @@ function pageRequest(part: KeyRange, options: RangeFilters & { limit: number }):
 
 function readCall(options: CallOptions & { readonly serializable?: boolean | undefined }): UnaryCallOptions {
   // A serializable read is for when there is no leader, too.
-  return { ...callOptions(options), readOnly: true, requireLeader: options.serializable !== true };
+  return { ...callOptions(options), repeatable: true, requireLeader: options.serializable !== true };
 }
 
 function writeCall(options: CallOptions): UnaryCallOptions {
-  return { ...callOptions(options), readOnly: false, requireLeader: true };
+  return { ...callOptions(options), repeatable: false, requireLeader: true };
 }
 
 function callOptions({ signal, timeoutMs }: CallOptions): CallOptions {

@@ -36,7 +36,7 @@ export class Txn extends TxnBuilder {
     const response = await this.#caller.call(kvMethods.txn, txnRequest(steps), {
       signal: options.signal,
       timeoutMs: options.timeoutMs,
-      readOnly: isReadOnly(steps),
+      repeatable: isReadOnly(steps),
       requireLeader: true,
     });
     return txnResultFrom(steps, response);

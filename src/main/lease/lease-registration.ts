@@ -1,17 +1,18 @@
 /**
- * A registered key: put on a session's lease, and put again whenever the session has a new one. Main thread; owns the
- * session and the attempt at hand.
+ * A registered key: put on a session's lease, and put again whenever the session has a new one or the value changes. Main
+ * thread; owns the session and the one put on its way.
  */
 import { backoffDelayMs } from '../../wire/backoff.js';
 import { EtcdError, toEtcdError } from '../../wire/errors.js';
 import { Listeners } from '../callbacks.js';
+import { toBytes } from '../../wire/key-range.js';
 import type { LeaseSession, SessionEvent } from './lease-session.js';
 import type { Lease } from './lease.js';
 import type { LeasePut } from './lease-rpc.js';
 
 /** What a registration tells. */
 export type RegistrationEvent =
-  /** The key stands in etcd, on this lease. */
+  /** The key stands in etcd, on this lease; told after each put that succeeded. */
   | { readonly type: 'registered'; readonly leaseId: bigint }
   /** The key is gone with its lease, or could not be put; it is put again. */
   | { readonly type: 'unregistered'; readonly error: EtcdError | undefined };
@@ -32,11 +33,14 @@ export class Registration {
   readonly #key: Uint8Array;
   readonly #listeners = new Listeners<RegistrationEvent>();
   readonly #abort = new AbortController();
+  /** The newest; replaced by {@link update}, never written to. */
   #value: Uint8Array;
   /** The lease that the key stands on. */
   #standing: Lease | undefined;
-  /** Counts the attempts, so that only the latest one goes on. */
-  #attempt = 0;
+  /** A put is on its way. No other is sent before it has ended: etcd might apply the older one last. */
+  #isPutting = false;
+  /** Puts that failed since the last one that did not. */
+  #failures = 0;
   #timer: NodeJS.Timeout | undefined;
   #resolveReady: () => void = () => undefined;
   #rejectReady: (error: EtcdError) => void = () => undefined;
@@ -95,26 +99,34 @@ export class Registration {
     await this.close();
   }
 
-  /** Another value from now on; put at once where a lease is held. */
-  update(value: Uint8Array): void {
-    this.#value = value;
-    const lease = this.#session.lease;
-    if (lease !== undefined) void this.#register(lease, 0);
+  /**
+   * Another value from now on. It is put as soon as a lease is held and the put before it has ended; of values that come
+   * meanwhile only the newest is put, and an older one never after it. `registered` is told once it stands. The bytes are
+   * copied.
+   *
+   * @throws EtcdError `invalid-argument` for what is no value, `closed` after {@link close} or {@link release}.
+   */
+  update(value: string | Uint8Array): void {
+    const bytes = toBytes(value, 'value');
+    if (this.#abort.signal.aborted) throw registrationClosed();
+    this.#value = bytes;
+    this.#failures = 0;
+    this.#putNewest();
   }
 
   #stop(): void {
-    this.#attempt += 1;
     clearTimeout(this.#timer);
     this.#abort.abort();
     this.#standing = undefined;
-    this.#rejectReady(new EtcdError('the registration was closed', { code: 'closed', outcome: 'not-sent' }));
+    this.#rejectReady(registrationClosed());
   }
 
   #onSession(event: SessionEvent): void {
     if (this.#abort.signal.aborted) return;
     switch (event.type) {
       case 'granted':
-        void this.#register(event.lease, 0);
+        this.#failures = 0;
+        this.#putNewest();
         break;
       case 'lost':
         this.#standing = undefined;
@@ -127,39 +139,59 @@ export class Registration {
     }
   }
 
-  async #register(lease: Lease, failures: number): Promise<void> {
+  /** Puts the newest value on the lease of now, unless a put is on its way: its end leads here again. */
+  #putNewest(): void {
     clearTimeout(this.#timer);
-    this.#attempt += 1;
-    const attempt = this.#attempt;
-    try {
-      await this.#put(this.#key, this.#value, lease.leaseId, { signal: this.#abort.signal });
-    } catch (thrown) {
-      if (attempt === this.#attempt) this.#failed(lease, toEtcdError(thrown), failures + 1);
-      return;
-    }
-    if (attempt !== this.#attempt || !lease.isAlive()) return;
+    const { lease } = this.#session;
+    if (lease === undefined || this.#isPutting || this.#abort.signal.aborted) return;
+    const value = this.#value;
+    const isNewest = (): boolean => value === this.#value && lease === this.#session.lease;
+    this.#isPutting = true;
+    this.#put(this.#key, value, lease.leaseId, { signal: this.#abort.signal, mayRepeat: isNewest }).then(
+      () => {
+        this.#isPutting = false;
+        this.#stands(lease);
+        if (!isNewest()) this.#putNewest();
+      },
+      (thrown: unknown) => {
+        this.#isPutting = false;
+        if (isNewest()) this.#failed(toEtcdError(thrown));
+        else this.#putNewest();
+      },
+    );
+  }
+
+  #stands(lease: Lease): void {
+    if (this.#abort.signal.aborted || !lease.isAlive()) return;
+    this.#failures = 0;
     this.#standing = lease;
     this.#everStood = true;
     this.#resolveReady();
     this.#listeners.tell({ type: 'registered', leaseId: lease.leaseId });
   }
 
-  #failed(lease: Lease, error: EtcdError, failures: number): void {
+  #failed(error: EtcdError): void {
+    if (this.#abort.signal.aborted) return;
     if (!this.#everStood && isFinal(error)) {
       this.#rejectReady(error);
       this.#stop();
       void this.#session.close().catch(() => undefined);
       return;
     }
+    this.#failures += 1;
     // The session finds out by itself that its lease is gone; until then, and in all other cases, this tries again.
     this.#timer = setTimeout(
       () => {
-        if (lease.isAlive()) void this.#register(lease, failures);
+        this.#putNewest();
       },
-      backoffDelayMs(failures, BACKOFF, Math.random),
+      backoffDelayMs(this.#failures, BACKOFF, Math.random),
     );
     this.#listeners.tell({ type: 'unregistered', error });
   }
+}
+
+function registrationClosed(): EtcdError {
+  return new EtcdError('the registration was closed', { code: 'closed', outcome: 'not-sent' });
 }
 
 /** A first put that fails so will fail again. Later on, rights may come back, so the key is not given up. */

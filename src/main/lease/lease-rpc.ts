@@ -68,10 +68,10 @@ const keepAliveMethod: UnaryMethod<bigint, number> = {
 
 /** The calls over the engine's unary client. */
 export function leaseRpc(client: UnaryClient): LeaseRpc {
-  const READ = { readOnly: true, requireLeader: true };
+  const READ = { repeatable: true, requireLeader: true };
   return {
     revoke: async (leaseId, options) => {
-      await client.call(revokeMethod, leaseId, { ...options, readOnly: false, requireLeader: true, leaseId });
+      await client.call(revokeMethod, leaseId, { ...options, repeatable: false, requireLeader: true, leaseId });
     },
     timeToLive: async (leaseId, { keys = false, ...options }) => {
       try {
@@ -88,15 +88,20 @@ export function leaseRpc(client: UnaryClient): LeaseRpc {
   };
 }
 
-/** Puts a key on a lease. */
-export type LeasePut = (key: Uint8Array, value: Uint8Array, leaseId: bigint, options: CallOptions) => Promise<void>;
+/** Puts a key on a lease; again after a failure to answer, for as long as `mayRepeat` allows. */
+export type LeasePut = (
+  key: Uint8Array,
+  value: Uint8Array,
+  leaseId: bigint,
+  options: CallOptions & { readonly mayRepeat: () => boolean },
+) => Promise<void>;
 
 /** Puts over the engine's unary client; the registration of a key needs no more of the kv service. */
 export function leasePut(client: UnaryClient): LeasePut {
   return async (key, value, leaseId, options) => {
     const request = { key, value, lease: long(leaseId) };
-    // Putting the same once more changes nothing, so it may be sent again.
-    const safety = { readOnly: true, requireLeader: true };
+    // Putting the same once more does no harm until something else was put: `mayRepeat` says when.
+    const safety = { repeatable: true, requireLeader: true };
     await client.call(kvMethods.put, request, { ...options, ...safety, leaseId });
   };
 }

@@ -32,13 +32,13 @@ export class CallScope {
   readonly #signal: AbortSignal | undefined;
   readonly #open: Set<CallScope>;
   readonly #unlinkSignal: () => void;
-  readonly #readOnly: boolean;
+  readonly #repeatable: boolean;
   #ending: Ending | undefined;
   #listener: (() => void) | undefined;
 
   /** @param open the calls of the client; the scope is in it until {@link dispose}. */
   constructor(
-    options: CallOptions & { readonly readOnly?: boolean | undefined },
+    options: CallOptions & { readonly repeatable?: boolean | undefined },
     defaultTimeoutMs: number,
     open: Set<CallScope>,
   ) {
@@ -48,7 +48,7 @@ export class CallScope {
     this.#open = open;
     open.add(this);
     this.#timer = setTimeout(() => this.end('timeout'), this.timeoutMs);
-    this.#readOnly = options.readOnly === true;
+    this.#repeatable = options.repeatable === true;
     const isAborted = this.#signal?.aborted === true;
     if (isAborted) this.#ending = 'aborted';
     this.#unlinkSignal = linkAbort(isAborted ? undefined : this.#signal, () => this.end('aborted'));
@@ -141,7 +141,7 @@ export class CallScope {
     const limit = `${String(this.timeoutMs)} ms (option timeoutMs)`;
     const failure = this.lastFailure;
     const init = { outcome: this.outcome, cause: failure };
-    const retryable = this.#readOnly || this.outcome !== 'unknown';
+    const retryable = this.#repeatable || this.outcome !== 'unknown';
     if (this.waitingFor !== undefined || failure === undefined) {
       const who = this.waitingFor ?? 'no member';
       const what = this.waitingFor === undefined ? 'could be reached' : 'gave no answer';

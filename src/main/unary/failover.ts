@@ -20,12 +20,12 @@ import { isLearnerRefusal } from '../../wire/server-errors.js';
 const AVOID: BackoffPolicy = { initialMs: 500, maxMs: 10_000 };
 
 /** Whether the call may be tried again, on this member or another. */
-export function mayTryAgain(error: EtcdError, readOnly: boolean): boolean {
+export function mayTryAgain(error: EtcdError, repeatable: boolean): boolean {
   if (isLearnerRefusal(error)) return true;
   // Asked before anything was sent; the others may well be of the right cluster.
   if (error.code === 'cluster-mismatch') return true;
   const isPassing = error.code === 'unavailable' || error.code === 'no-leader';
-  return isPassing && (readOnly || error.outcome === 'not-sent' || error.outcome === 'refused');
+  return isPassing && (repeatable || error.outcome === 'not-sent' || error.outcome === 'refused');
 }
 
 interface Health {

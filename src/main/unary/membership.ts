@@ -27,7 +27,7 @@ export async function askMembership(
     path: status.path,
     request: status.encode({}),
     headers,
-    readOnly: true,
+    repeatable: true,
     mayMove: true,
     inquiry: true,
   };

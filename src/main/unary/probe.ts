@@ -63,7 +63,7 @@ export async function probe(
 }
 
 async function ask(client: UnaryClient, member: number, endpoint: string, options: CallOptions): Promise<MemberReport> {
-  const call = { ...options, member, readOnly: true, requireLeader: false };
+  const call = { ...options, member, repeatable: true, requireLeader: false };
   try {
     const status = await client.call(maintenanceMethods.status, {}, call);
     return {

@@ -13,7 +13,7 @@ export interface Attempt {
   readonly path: string;
   readonly request: Uint8Array;
   readonly headers: Readonly<Record<string, string>>;
-  readonly readOnly: boolean;
+  readonly repeatable: boolean;
   readonly leaseId?: bigint | undefined;
   /** Another member can take the call: do not wait for one that gives no sign of life. */
   readonly mayMove: boolean;
@@ -128,7 +128,7 @@ function failure(error: ServiceError | null, endpoint: string, attempt: Attempt)
     });
   }
   if (text.startsWith('Received RST_STREAM') || (status === GrpcStatus.CANCELLED && text === 'Call cancelled')) {
-    const retryable = attempt.readOnly;
+    const retryable = attempt.repeatable;
     return new EtcdError(`${endpoint} broke the call off: ${text}`, {
       ...init,
       code: 'unavailable',
@@ -153,7 +153,7 @@ function failure(error: ServiceError | null, endpoint: string, attempt: Attempt)
   const context: ServerErrorContext = {
     endpoint,
     leaseId: attempt.leaseId,
-    readOnly: attempt.readOnly,
+    repeatable: attempt.repeatable,
     requestBytes: attempt.request.byteLength,
     cause: error ?? undefined,
   };

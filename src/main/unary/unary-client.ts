@@ -80,7 +80,7 @@ export class UnaryClient implements UnaryCaller {
 
   /**
    * Calls a method on some member. Failures to serve are tried again, elsewhere first, until the time is up; for calls that
-   * are not `readOnly` only where the request provably was not applied (see failover.ts).
+   * are not `repeatable` only where the request provably was not applied (see failover.ts).
    *
    * @throws EtcdError with `outcome` telling the request's fate.
    */
@@ -115,7 +115,10 @@ export class UnaryClient implements UnaryCaller {
     scope: CallScope,
   ): Promise<Response> {
     for (let round = 0; ; round += 1) {
-      if (round > 0) await scope.pause(backoffDelayMs(round, ROUND_BACKOFF, this.#random));
+      if (round > 0) {
+        checkRepeat(options, scope);
+        await scope.pause(backoffDelayMs(round, ROUND_BACKOFF, this.#random));
+      }
       const members = this.#members;
       members.enter();
       try {
@@ -142,6 +145,7 @@ export class UnaryClient implements UnaryCaller {
       const channel = member === undefined ? undefined : channels[member];
       if (member === undefined || channel === undefined) continue;
       untried.splice(untried.indexOf(member), 1);
+      checkRepeat(options, scope);
       try {
         if (this.#pin !== undefined && options.member === undefined && !members.verified.has(member)) {
           await askMembership(channel, this.#metadata(), this.#pin, scope);
@@ -152,7 +156,7 @@ export class UnaryClient implements UnaryCaller {
         return { answer: decode(method, answer, channel.endpoint.text) };
       } catch (thrown) {
         const error = toEtcdError(thrown);
-        const isPassing = mayTryAgain(error, options.readOnly);
+        const isPassing = mayTryAgain(error, options.repeatable);
         // A member that let a call run into its time limit may be one that swallows bytes: the next call goes elsewhere first.
         if (isPassing || error.code === 'timeout' || error.code === 'unavailable') failover.failed(member);
         else if (error.code !== 'aborted' && error.code !== 'closed') failover.succeeded(member);
@@ -195,11 +199,16 @@ export class UnaryClient implements UnaryCaller {
       path,
       request,
       headers: options.requireLeader ? { ...headers, hasleader: 'true' } : headers,
-      readOnly: options.readOnly,
+      repeatable: options.repeatable,
       leaseId: options.leaseId,
-      mayMove: options.readOnly && options.member === undefined && this.#members.channels.length > 1,
+      mayMove: options.repeatable && options.member === undefined && this.#members.channels.length > 1,
     };
   }
+}
+
+/** @throws EtcdError the last failure, where the caller wants no further attempt. */
+function checkRepeat({ mayRepeat }: UnaryCallOptions, { lastFailure }: CallScope): void {
+  if (lastFailure !== undefined && mayRepeat?.() === false) throw lastFailure;
 }
 
 function decode<Response>(method: UnaryMethod<never, Response>, answer: Uint8Array, endpoint: string): Response {

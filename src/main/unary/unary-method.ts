@@ -14,8 +14,16 @@ export interface UnaryMethod<Request, Response> {
 
 /** What a method needs to be called safely. */
 export interface UnaryCallOptions extends CallOptions {
-  /** The call changes nothing (or repeating it changes nothing more), so it may be sent again after any failure to answer. */
-  readonly readOnly: boolean;
+  /**
+   * Sent once more after an attempt that was applied, the call changes nothing further: it reads, or it writes what nobody
+   * else overwrites meanwhile. So it may be sent again after any failure to answer.
+   */
+  readonly repeatable: boolean;
+  /**
+   * Asked before each attempt but the first, whatever became of the last one: false ends the call with its failure. For calls
+   * that stop being repeatable, or wanted, while they run.
+   */
+  readonly mayRepeat?: (() => boolean) | undefined;
   /** Ask the member to refuse at once while it has no leader. Not for serializable reads, which need none. */
   readonly requireLeader: boolean;
   /** The lease that the call is about, for its errors. */

@@ -58,7 +58,7 @@ describe('connecting', () => {
     const controller = new AbortController();
     const connecting = engine.connect(controller.signal);
     // Answers come in the order of the requests: after this the probe has its own.
-    await engine.unary.call(maintenanceMethods.status, {}, { readOnly: true, requireLeader: false });
+    await engine.unary.call(maintenanceMethods.status, {}, { repeatable: true, requireLeader: false });
     controller.abort(new Error('no longer wanted'));
     await expect(connecting).rejects.toMatchObject({ code: 'aborted' });
   });

@@ -60,10 +60,10 @@ describe('serverError', () => {
 
   it('is retryable only where repeating cannot apply twice', () => {
     expect(serverError(14, 'gone').retryable).toBe(false);
-    expect(serverError(14, 'gone', { readOnly: true }).retryable).toBe(true);
+    expect(serverError(14, 'gone', { repeatable: true }).retryable).toBe(true);
     expect(serverError(14, 'gone', { outcome: 'not-sent' })).toMatchObject({ retryable: true, outcome: 'not-sent' });
     expect(serverError(14, 'etcdserver: no leader').retryable).toBe(true);
-    expect(serverError(3, 'etcdserver: key is not provided', { readOnly: true }).retryable).toBe(false);
+    expect(serverError(3, 'etcdserver: key is not provided', { repeatable: true }).retryable).toBe(false);
   });
 
   it('tells a request that the server found too large from an answer that was', () => {

@@ -181,7 +181,7 @@ describe('a transaction builder', () => {
       .txn()
       .then(txn().else(put('k', 'v')))
       .commit();
-    expect(caller.sent.map((call) => call.options.readOnly)).toEqual([true, true, false, false, false]);
+    expect(caller.sent.map((call) => call.options.repeatable)).toEqual([true, true, false, false, false]);
   });
 });
 
@@ -196,7 +196,7 @@ describe('requests', () => {
     await kv.put('k', 'v', { lease: 7n });
     await kv.delete('k');
     await kv.compact(5n);
-    expect(caller.sent.map(({ options }) => [options.readOnly, options.requireLeader])).toEqual([
+    expect(caller.sent.map(({ options }) => [options.repeatable, options.requireLeader])).toEqual([
       [true, true],
       [true, false],
       [false, true],

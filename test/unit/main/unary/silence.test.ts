@@ -7,7 +7,7 @@ import { UnaryClient } from '../../../../src/main/unary/unary-client.js';
 import { ScriptedServer, settingsFor, type Answer, type Seen } from './scripted-server.js';
 
 const rangeAnswer = rpc.RangeResponse.encode({ more: true }).finish();
-const READ = { readOnly: true, requireLeader: true } as const;
+const READ = { repeatable: true, requireLeader: true } as const;
 
 const cleanups: (() => void)[] = [];
 afterEach(() => {
@@ -57,7 +57,7 @@ describe('while another member is there', () => {
     const writing = client([mute.endpoint, good.endpoint]).call(
       kvMethods.put,
       { key: Buffer.from('k') },
-      { readOnly: false, requireLeader: true, timeoutMs: 4_000 },
+      { repeatable: false, requireLeader: true, timeoutMs: 4_000 },
     );
     await expect(writing).rejects.toMatchObject({ code: 'timeout', outcome: 'unknown', retryable: false });
     expect(good.seen).toHaveLength(0);

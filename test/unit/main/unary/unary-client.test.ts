@@ -8,8 +8,8 @@ import { EtcdError } from '../../../../src/wire/errors.js';
 import { deadEndpoint, ScriptedServer, settingsFor, SilentPort, type Answer } from './scripted-server.js';
 
 const UNAVAILABLE = 14;
-const WRITE: UnaryCallOptions = { readOnly: false, requireLeader: true };
-const READ: UnaryCallOptions = { readOnly: true, requireLeader: true };
+const WRITE: UnaryCallOptions = { repeatable: false, requireLeader: true };
+const READ: UnaryCallOptions = { repeatable: true, requireLeader: true };
 const rangeAnswer = rpc.RangeResponse.encode({ more: true }).finish();
 const putAnswer = rpc.PutResponse.encode({}).finish();
 
@@ -80,6 +80,16 @@ describe('a write', () => {
     await put(client(server.endpoint));
     expect(server.seen).toHaveLength(3);
     expect(server.seen[0]?.headers.get('hasleader')).toEqual(['true']);
+  });
+
+  it('that is repeatable is sent again only while its caller still wants that', async () => {
+    const server = await serve((attempt) => (attempt < 5 ? { code: UNAVAILABLE, details: 'gone' } : putAnswer));
+    const options = { repeatable: true, mayRepeat: () => server.seen.length < 2 };
+    const error = await failureOf(put(client(server.endpoint), options));
+    expect(error).toMatchObject({ code: 'unavailable', outcome: 'unknown' });
+    expect(server.seen).toHaveLength(2);
+    await put(client(server.endpoint), { repeatable: true, mayRepeat: () => true });
+    expect(server.seen).toHaveLength(5);
   });
 
   it('that a learner refused goes to another member', async () => {
