@@ -341,7 +341,7 @@ describe('a v1 requirer and a v0 answer: p_reqv1v0_response', () => {
             resource: '/app/',
             'request-id': id,
             salt: 'saltsaltsaltsalt',
-            'external-node-connectivity': false,
+            // Without `external-node-connectivity: false`: Python keeps no defaults.
             'secret-mtls': secretMtls,
           },
         }),

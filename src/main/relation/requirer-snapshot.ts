@@ -18,7 +18,7 @@ export type EtcdRequiresEvent =
   /** There are a key, a certificate and authorities now. */
   | { readonly type: 'tlsAvailable' }
   | { readonly type: 'tlsUnavailable' }
-  /** Other endpoints than before (their order does not count), also the first. */
+  /** Other endpoints than before (their order does not count), also the first; `endpoints` are those to use now. */
   | { readonly type: 'endpointsChanged'; readonly endpoints: readonly string[] }
   /** Another version than before, also the first; `null` means that etcd 2 must be assumed. */
   | { readonly type: 'versionChanged'; readonly version: string | null }
@@ -30,17 +30,23 @@ export function requirerFlags(name: string): readonly [connected: string, availa
   return [`${name}.connected`, `${name}.available`, `${name}.tls.available`];
 }
 
-/** What holds now. `joined` are the relations that count as connected. */
+/**
+ * What holds now.
+ *
+ * @param joined the relations that count as connected.
+ * @param more hashes to remember beside those of the connection.
+ */
 export function requirerSnapshot(
   name: string,
   joined: readonly string[],
   connection: EtcdConnectionInfo | undefined,
+  more: Readonly<Record<string, string>> = {},
 ): Snapshot {
   const [connected, available, tlsAvailable] = requirerFlags(name);
   const names = joined.length > 0 ? [connected] : [];
   if (connection === undefined) return { names, joined, hashes: {} };
   const { endpoints, version, tls, username } = connection;
-  const hashes: Record<string, string> = { endpoints: hashOf([...endpoints].sort()) };
+  const hashes: Record<string, string> = { ...more, endpoints: hashOf([...endpoints].sort()) };
   if (version !== undefined) hashes['version'] = hashOf([version]);
   names.push(available);
   if (tls?.key !== undefined && tls.cert !== undefined) {
@@ -68,7 +74,10 @@ export function requirerEvents(
   turned(available, { type: 'available' }, { type: 'unavailable' });
   turned(tlsAvailable, { type: 'tlsAvailable' }, { type: 'tlsUnavailable' });
   if (connection === undefined) return events;
-  if (differs('endpoints')) events.push({ type: 'endpointsChanged', endpoints: connection.endpoints });
+  // Python tells of every other list in the databag, also where another one counts.
+  const isPublishedAnew = before.hashes['addresses'] !== undefined && differs('addresses');
+  if (differs('endpoints') || isPublishedAnew)
+    events.push({ type: 'endpointsChanged', endpoints: connection.endpoints });
   if (differs('version')) events.push({ type: 'versionChanged', version: connection.version ?? null });
   if (now.names.includes(tlsAvailable) && differs('credentials')) events.push({ type: 'credentialsChanged' });
   return events;

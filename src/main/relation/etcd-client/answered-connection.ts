@@ -8,6 +8,7 @@ import type { JujuBackend, SecretContent } from '../backend.js';
 import type { EtcdConnectionInfo, RelationTls } from '../relation-endpoint.js';
 import type { AppRelation } from './app-relations.js';
 import { readAnswer } from './client-answer.js';
+import { chooseEndpoints, type EndpointMemory } from './endpoint-choice.js';
 import { readGranted, secretLabel } from './owned-secret.js';
 import type { ClientCertificate } from './requirer-options.js';
 
@@ -17,10 +18,13 @@ export interface AskedAccess {
   /** Only the leader knows it; others find their answer by the prefix. */
   readonly requestId: string | undefined;
   readonly certificate: ClientCertificate | undefined;
+  /** What the last successful hook remembered of the provider's two lists. */
+  readonly former: EndpointMemory;
 }
 
 /** A connection, or what is missing, without any value. */
-export type ConnectionReading = EtcdConnectionInfo | { readonly waiting: string };
+export type ConnectionReading =
+  { readonly connection: EtcdConnectionInfo; readonly memory: EndpointMemory } | { readonly waiting: string };
 
 /** Reads the answer to one request. Nothing is taken from half an answer. */
 export async function readConnection(
@@ -43,10 +47,12 @@ export async function readConnection(
   if (typeof tls === 'string') return { waiting: tls };
   // 'True' and 'true' are both written, and it may be missing: then there is TLS.
   const isPlain = tls.get('tls')?.toLowerCase() === 'false';
-  const endpoints = endpointList(user.get('uris') ?? answer.endpoints, isPlain ? 'http' : 'https');
+  const scheme = isPlain ? 'http' : 'https';
+  const [uris, addresses] = [endpointList(user.get('uris'), scheme), endpointList(answer.endpoints, scheme)];
+  const { endpoints, memory } = chooseEndpoints({ uris, addresses }, asked.former);
   if (endpoints.length === 0) return { waiting: `'${remoteApp}' has published no endpoint that can be read` };
   const material = isPlain ? undefined : tlsOf(tls.get('tls-ca'), asked.certificate);
-  return {
+  const connection = {
     endpoints,
     version: answer.version,
     tls: material,
@@ -54,7 +60,8 @@ export async function readConnection(
     isComplete: isPlain || material?.cert !== undefined,
     username: user.get('username'),
     source: { protocol: `etcd_client/${protocol}`, relationId, member: remoteApp },
-  };
+  } satisfies EtcdConnectionInfo;
+  return { connection, memory };
 }
 
 /** Each once and sorted: providers write them in no stable order. What cannot be read as an endpoint is left out. */

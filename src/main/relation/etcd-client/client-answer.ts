@@ -1,10 +1,12 @@
 /**
  * What a provider of the interface etcd_client writes into its application's databag, in both shapes of it, and how a
- * requirer reads them. Main thread; pure. Texts are equal, byte for byte, to those of the Python libraries.
+ * requirer reads them. Main thread; pure. A v0 answer is, byte for byte, that of Python's v0 library, and a v1 answer that of its v1
+ * library; the guide lists where the two sides differ from Python otherwise.
  */
 import type { Databag } from '../backend.js';
-import { isJsonObject, parseJson, pythonJson, type PythonJson } from '../python-json.js';
-import type { AnswerProtocol, ClientRequest } from './client-request.js';
+import { pythonJson, type PythonJson } from '../python-json.js';
+import { answerSnapshot, bagSnapshot, jsonObjects, requestSnapshot } from './change-memory.js';
+import { requestIdOf, type AnswerProtocol, type ClientRequest } from './client-request.js';
 
 /** The public part of an answer; what is secret stands in Juju secrets, named by id. */
 export interface ClientAnswer {
@@ -85,17 +87,12 @@ export function v1AnswerDatabag(answered: readonly AnsweredRequest[], requirerBa
   return {
     version: 'v1',
     requests: pythonJson(answers),
-    data: pythonJson(withoutNulls(requirerBag.get('requests'))),
+    data: requestSnapshot(requirerBag),
     'secret-user': '',
     endpoints: '',
     'read-only-endpoints': '',
     'secret-tls': '',
   };
-}
-
-/** The other side's databag as one JSON text, without the other side's own such text. */
-export function bagSnapshot(bag: Databag): string {
-  return pythonJson(new Map([...bag].filter(([key]) => key !== 'data')));
 }
 
 /**
@@ -106,34 +103,40 @@ export function readAnswer(bag: Databag, resource: string, requestId: string | u
   if (bag.get('version') !== 'v1') {
     const answer = answerOf((name) => bag.get(name));
     // The snapshot alone, or a status, is no answer yet.
-    return isEmpty(answer) ? undefined : { protocol: 'v0', requestId: undefined, answer };
+    if (!isEmpty(answer)) return { protocol: 'v0', requestId: undefined, answer };
   }
-  const list = parseJson(bag.get('requests'));
-  if (!Array.isArray(list)) return undefined;
-  const items = (list as readonly unknown[]).filter(isJsonObject);
-  const item = items.find((one) =>
-    requestId === undefined ? one.resource === resource : one['request-id'] === requestId,
+  const item = jsonObjects(bag.get('requests')).find((one) =>
+    requestId === undefined ? resourceOf(one) === resource : answeredId(one) === requestId,
   );
   if (item === undefined) return undefined;
-  const field = (name: string): string | undefined => {
-    const value = item[name];
-    return typeof value === 'string' && value !== '' ? value : undefined;
-  };
-  const answer = answerOf(field);
-  return isEmpty(answer) ? undefined : { protocol: 'v1', requestId: field('request-id'), answer };
+  const answer = answerOf((name) => textField(item, name));
+  return isEmpty(answer) ? undefined : { protocol: 'v1', requestId: answeredId(item), answer };
+}
+
+/** Whether a provider answers in v1's shape. To Python the version of such a list is v1 where none is written. */
+export function isV1Answer(bag: Databag): boolean {
+  return (bag.get('version') ?? 'v1') === 'v1' && bag.has('requests');
+}
+
+/** The snapshot of an answer that a requirer keeps for Python's library; `undefined` where Python would keep none. */
+export function readAnswerSnapshot(
+  bag: Databag,
+  protocol: AnswerProtocol,
+  kept: string | undefined,
+): string | undefined {
+  if (bag.size === 0) return undefined;
+  if (protocol === 'v0') return bagSnapshot(bag);
+  // Python's v1 library takes no notice of an answer without it.
+  return bag.has('data') ? answerSnapshot(bag, kept) : undefined;
 }
 
 /** What the provider tells about itself; whatever cannot be read is left out. */
 export function readStatuses(bag: Databag): ProviderStatus[] {
-  const list = parseJson(bag.get('status'));
-  if (!Array.isArray(list)) return [];
-  return (list as readonly unknown[])
-    .filter(isJsonObject)
-    .flatMap(({ code, message, resolution }) =>
-      typeof code === 'number' && typeof message === 'string'
-        ? [{ code, message, resolution: typeof resolution === 'string' ? resolution : '' }]
-        : [],
-    );
+  return jsonObjects(bag.get('status')).flatMap(({ code, message, resolution }) =>
+    typeof code === 'number' && typeof message === 'string'
+      ? [{ code, message, resolution: typeof resolution === 'string' ? resolution : '' }]
+      : [],
+  );
 }
 
 /** The text of `status`. */
@@ -143,15 +146,14 @@ export function statusText(statuses: readonly ProviderStatus[]): string {
 
 /** What a v1 databag answered before, request by request, so that an answer to one leaves the others as they are. */
 export function readAnswers(bag: Databag): Map<string, ClientAnswer> {
-  const list = bag.get('version') === 'v1' ? parseJson(bag.get('requests')) : undefined;
   const answers = new Map<string, ClientAnswer>();
-  for (const item of Array.isArray(list) ? (list as readonly unknown[]).filter(isJsonObject) : []) {
-    const id = item['request-id'];
-    if (typeof id !== 'string') continue;
-    answers.set(
-      id,
-      answerOf((name) => (typeof item[name] === 'string' ? item[name] : undefined)),
-    );
+  for (const item of jsonObjects(bag.get('version') === 'v1' ? bag.get('requests') : undefined)) {
+    const id = answeredId(item);
+    if (id !== undefined)
+      answers.set(
+        id,
+        answerOf((name) => textField(item, name)),
+      );
   }
   return answers;
 }
@@ -170,15 +172,18 @@ function isEmpty(answer: ClientAnswer): boolean {
   return answer.endpoints === undefined && answer.secretUser === undefined;
 }
 
-/** v1's snapshot: each request by its id, without what is null. */
-function withoutNulls(requests: string | undefined): PythonJson {
-  const list = parseJson(requests);
-  const byId = new Map<string, PythonJson>();
-  for (const item of Array.isArray(list) ? (list as readonly unknown[]).filter(isJsonObject) : []) {
-    const id = item['request-id'];
-    if (typeof id !== 'string') continue;
-    // It came out of JSON.parse, so it holds only what JSON has.
-    byId.set(id, new Map(Object.entries(item).filter(([, value]) => value !== null) as [string, PythonJson][]));
-  }
-  return byId;
+/** The id of what an element of v1's `requests` answers: Python derives one that is not written. */
+function answeredId(item: Readonly<Record<string, unknown>>): string | undefined {
+  const [id, resource, salt] = [textField(item, 'request-id'), resourceOf(item), textField(item, 'salt')];
+  return id ?? (resource !== undefined && salt !== undefined ? requestIdOf(resource, salt) : undefined);
+}
+
+/** Python also takes the name that v0 has for it. */
+function resourceOf(item: Readonly<Record<string, unknown>>): string | undefined {
+  return textField(item, 'resource') ?? textField(item, 'prefix');
+}
+
+function textField(item: Readonly<Record<string, unknown>>, name: string): string | undefined {
+  const value = item[name];
+  return typeof value === 'string' && value !== '' ? value : undefined;
 }

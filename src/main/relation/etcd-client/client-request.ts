@@ -1,6 +1,6 @@
 /**
  * What a requirer of the interface etcd_client writes into its application's databag, in the three shapes of it, and how a
- * provider reads them. Main thread; pure. Texts are equal, byte for byte, to those of the Python libraries.
+ * provider reads them. Main thread; pure. Texts of v0 and v1 are equal, byte for byte, to those of the Python libraries.
  */
 import { createHash } from 'node:crypto';
 import type { Databag } from '../backend.js';
@@ -131,10 +131,12 @@ function readV1(text: string | undefined): ReadRequests {
       // Permissions are a list there, and text here.
       return typeof value === 'string' ? value : JSON.stringify(value);
     };
-    const [resource, requestId, salt] = [field('resource'), field('request-id'), field('salt')];
-    if (resource === undefined || requestId === undefined || salt === undefined) {
-      problem = "an element of 'requests' has no resource, request-id or salt";
+    // Python also takes the name that v0 has for the resource, and derives an id that is not written.
+    const [resource, salt] = [field('resource') ?? field('prefix'), field('salt')];
+    if (resource === undefined || salt === undefined) {
+      problem = "an element of 'requests' has no resource or salt";
     } else {
+      const requestId = field('request-id') ?? requestIdOf(resource, salt);
       requests.set(requestId, { ...requestOf(resource, field), requestId, salt });
     }
   }

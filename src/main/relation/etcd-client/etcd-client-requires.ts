@@ -4,7 +4,7 @@
  */
 import { Listeners } from '../../callbacks.js';
 import { EtcdError } from '../../../wire/errors.js';
-import type { JujuBackend } from '../backend.js';
+import type { Databag, JujuBackend } from '../backend.js';
 import { saveCredentialFiles } from '../credential-files.js';
 import type { CredentialFileOptions, CredentialPaths, SavedCredentials } from '../credential-files.js';
 import { liveRelations } from '../live-relations.js';
@@ -13,7 +13,9 @@ import { requirerEvents, requirerFlags, requirerSnapshot, type EtcdRequiresEvent
 import { EMPTY_SNAPSHOT, readSnapshot, writeSnapshot, type Snapshot } from '../snapshot.js';
 import { readConnection } from './answered-connection.js';
 import { appRelations, ownAppBag, requireLeader, writeChanges, type AppRelation } from './app-relations.js';
-import { bagSnapshot, readStatuses, type ProviderStatus } from './client-answer.js';
+import { isV1Answer, readAnswerSnapshot, readStatuses, type ProviderStatus } from './client-answer.js';
+import type { AnswerProtocol } from './client-request.js';
+import type { EndpointMemory } from './endpoint-choice.js';
 import { removeStaleSecrets } from './owned-secret.js';
 import { publishedRequestId, publishRequest } from './request-publisher.js';
 import {
@@ -44,6 +46,7 @@ export class EtcdClientRequires implements EtcdConnectionSource {
   readonly #listeners = new Listeners<EtcdConnectionInfo | undefined>();
   #certificate: ClientCertificate | undefined;
   #connection: EtcdConnectionInfo | undefined;
+  #endpointMemory: EndpointMemory = {};
   #waiting: string | undefined = 'the endpoint has not been read';
   #relations: readonly AppRelation[] = [];
   #remembered: Snapshot = EMPTY_SNAPSHOT;
@@ -130,20 +133,23 @@ export class EtcdClientRequires implements EtcdConnectionSource {
     this.#relations = await appRelations(this.#backend, this.name);
     this.#remembered = await readSnapshot(this.#backend, this.#stateKey);
     let connection: EtcdConnectionInfo | undefined;
+    let memory: EndpointMemory = {};
     let waiting: string | undefined;
     for (const relation of this.#relations) {
       const own = await ownAppBag(this.#backend, relation.relationId);
       const requestId = publishedRequestId(own, this.prefix);
-      const asked = { prefix: this.prefix, requestId, certificate: this.#certificate };
+      const former: EndpointMemory = this.#remembered.hashes;
+      const asked = { prefix: this.prefix, requestId, certificate: this.#certificate, former };
       const reading = await readConnection(this.#backend, relation, asked);
       if ('waiting' in reading) {
         waiting ??= reading.waiting;
         continue;
       }
-      connection = reading;
+      ({ connection, memory } = reading);
       break;
     }
     this.#waiting = connection === undefined ? (waiting ?? 'no relation') : undefined;
+    this.#endpointMemory = memory;
     this.#take(connection);
   }
 
@@ -193,12 +199,13 @@ export class EtcdClientRequires implements EtcdConnectionSource {
     await writeSnapshot(this.#backend, this.#stateKey, this.#current);
     this.#remembered = this.#current;
     this.#events = [];
-    if ((this.#options.protocol ?? 'v0') !== 'v0') return;
     // Python's memory of the answer. Kept up, so that a charm can go back to its library.
     for (const { relationId, remoteBag } of this.#relations) {
-      if (remoteBag.size === 0) continue;
+      const contract = this.#memoryContract(remoteBag);
+      if (contract === undefined) continue;
       const own = await this.#backend.readDatabag(relationId, this.#backend.context.unit);
-      await writeChanges(this.#backend, relationId, 'unit', own, { data: bagSnapshot(remoteBag) });
+      const data = readAnswerSnapshot(remoteBag, contract, own.get('data'));
+      if (data !== undefined) await writeChanges(this.#backend, relationId, 'unit', own, { data });
     }
   }
 
@@ -206,11 +213,19 @@ export class EtcdClientRequires implements EtcdConnectionSource {
     return `etcd-vigil.requires.${this.name}`;
   }
 
+  /** The Python library that would remember this answer: that of v1 fails at an answer in v0. */
+  #memoryContract(remoteBag: Databag): AnswerProtocol | undefined {
+    const { protocol = 'v0' } = this.#options;
+    const isV1 = isV1Answer(remoteBag);
+    if (protocol === 'v1') return isV1 ? 'v1' : undefined;
+    return protocol === 'dual' && isV1 ? 'v1' : 'v0';
+  }
+
   #take(connection: EtcdConnectionInfo | undefined): void {
     const before = JSON.stringify(this.#connection);
     const joined = this.#relations.map(({ relationId }) => relationId);
     this.#connection = connection;
-    this.#current = requirerSnapshot(this.name, joined, connection);
+    this.#current = requirerSnapshot(this.name, joined, connection, this.#endpointMemory);
     this.#events = requirerEvents(this.name, this.#remembered, this.#current, connection);
     if (JSON.stringify(connection) !== before) this.#listeners.tell(connection);
   }
