@@ -116,6 +116,53 @@ describeBackends((kind) => {
     expect(model.application('client').version).toBe('3.5.18');
   });
 
+  it('knows where the units of its own application are, by peer endpoint', async () => {
+    const { model } = await related({ client: 2 });
+    const seen = new Map<string, Record<string, string>>();
+    const look: Charm = async (backend) => {
+      seen.set(backend.context.unit, Object.fromEntries(await backend.peerAddresses('cluster')));
+    };
+    await inHook(model, 'client/1', look);
+    // Not yet related to its peers: itself.
+    expect(seen.get('client/1')).toEqual({ 'client/1': '10.0.0.2' });
+    const peers = model.relate('client:cluster', 'client:cluster');
+    model.addUnit('client');
+    await model.settle();
+    model.publish(peers, 'client/0', { 'private-address': '10.9.9.9' });
+    model.publish(peers, 'client/2', { 'private-address': '10.8.8.8', 'ingress-address': '10.0.0.3' });
+    await model.settle();
+    for (const unit of ['client/0', 'client/1']) await inHook(model, unit, look);
+    expect(seen.get('client/1')).toEqual({ 'client/0': '10.9.9.9', 'client/1': '10.0.0.2', 'client/2': '10.0.0.3' });
+    // What a unit has not published is left out.
+    expect(Object.keys(seen.get('client/0') ?? {})).toEqual(['client/0', 'client/2']);
+    // In its own last hooks it is no member any more, and for the others it is gone.
+    model.removeUnit('client/2');
+    for (;;) {
+      const context = await model.run(kind.charm(look));
+      if (context === undefined) break;
+      if (context.unit === 'client/2' && context.hook === 'cluster-relation-departed')
+        expect(Object.keys(seen.get('client/2') ?? {})).not.toContain('client/2');
+    }
+    await inHook(model, 'client/1', look);
+    expect(Object.keys(seen.get('client/1') ?? {})).toEqual(['client/0', 'client/1']);
+  });
+
+  it('reads the leader settings in every unit, and is told when they change', async () => {
+    const { model } = await related({ client: 2 });
+    const read: Charm = async (backend) => {
+      expect(Object.fromEntries(await backend.readLeaderSettings())).toEqual(expected);
+    };
+    let expected: Record<string, string> = {};
+    await inHook(model, 'client/1', read);
+    model.setLeaderSettings('client', { client_certificate: 'CERT', client_key: 'KEY <&>', gone: '1' });
+    model.setLeaderSettings('client', { gone: null });
+    model.setLeaderSettings('client', { client_certificate: 'CERT' });
+    expected = { client_certificate: 'CERT', client_key: 'KEY <&>' };
+    const hooks = await model.settle({ client: kind.charm(read) });
+    expect(hooks).toEqual(['client/1 leader-settings-changed', 'client/1 leader-settings-changed']);
+    await inHook(model, 'client/0', read);
+  });
+
   it('cuts a message that is too long for the log', async () => {
     const { model } = await related();
     await inHook(model, 'client/0', (backend) => backend.log('INFO', 'long '.repeat(1_000)));

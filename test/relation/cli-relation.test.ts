@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { JujuModel, readConnectionFile } from '../../src/main/relation/index.js';
 import { vigilRun } from '../integration/cli-process.js';
 import { TestCertificates } from '../support/certificates.js';
+import { bindMounts } from './bind-mounts.js';
 import { FakeAgent } from './fake-tools/fake-agent.js';
 
 const vigil = fileURLToPath(new URL('../../dist/main/cli/vigil.js', import.meta.url));
@@ -134,4 +135,29 @@ it('the shell charm renders the connection string into a compose file, and takes
   await model.settle(charms);
   expect(existsSync(join(place, 'compose.yaml'))).toBe(false);
   expect(model.unit('app/0').status).toMatchObject({ status: 'blocked' });
+});
+
+it('a container of the shell charm sees the next key, certificate and authorities without being made anew', async () => {
+  const { model, relation, publish } = related();
+  const place = join(folder, 'rotated');
+  const env = { VIGIL: join(folder, 'vigil'), DOCKER_FOLDER: place };
+  const charms = { app: agent.overProgram(join(docker, 'dispatch'), docker, env) };
+  await model.settle();
+  publish();
+  await model.settle(charms);
+  const compose = readFileSync(join(place, 'compose.yaml'), 'utf8');
+  const container = bindMounts(compose);
+  try {
+    const names = ['client.key', 'client.crt', 'ca.crt'];
+    const seen = (): string[] => names.map((name) => container.read(`/etc/etcd/${name}`));
+    expect(seen()).toEqual([pem.key, pem.cert, pem.ca]);
+    const next = TestCertificates.text(certificates.issue('client'));
+    model.publish(relation, 'etcd/0', { client_key: next.key, client_cert: next.cert, client_ca: pem.ca + pem.ca });
+    await model.settle(charms);
+    expect(seen()).toEqual([next.key, next.cert, pem.ca + pem.ca]);
+    // The compose file is the same, so that nothing makes the container anew.
+    expect(readFileSync(join(place, 'compose.yaml'), 'utf8')).toBe(compose);
+  } finally {
+    container.close();
+  }
 });

@@ -214,6 +214,7 @@ describe('hook tools', () => {
       (backend) => backend.relationUnits('--app'),
       (backend) => backend.readDatabag('etcd:0', '--app'),
       (backend) => backend.networkInfo('--primary-address'),
+      (backend) => backend.peerAddresses('--help'),
       (backend) => backend.grantSecret('secret:abc', 'etcd:0', '--help'),
       (backend) => backend.grantSecret('--help', 'etcd:0'),
       (backend) => backend.removeSecret('--help'),

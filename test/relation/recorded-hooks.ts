@@ -90,6 +90,8 @@ export class RecordedBackend implements JujuBackend {
   setApplicationVersion = unused;
   log = unused;
   networkInfo = unused;
+  peerAddresses = unused;
+  readLeaderSettings = unused;
   addSecret = unused;
   readSecret = unused;
   writeSecret = unused;

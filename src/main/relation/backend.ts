@@ -151,6 +151,20 @@ export interface JujuBackend {
   log(level: LogLevel, message: string): Promise<void>;
   /** The local unit's addresses for an endpoint, or for one of its relations. */
   networkInfo(endpoint: string, relationId?: string): Promise<NetworkInfo>;
+  /**
+   * Where the units of the own application reach each other on an endpoint of the `peers` section: addresses by unit, the local
+   * unit included, in Juju's order. A unit that departs, or whose address Juju does not know yet, is left out; without peers there is
+   * the local unit alone.
+   */
+  peerAddresses(endpoint: string): Promise<ReadonlyMap<string, string>>;
+  /**
+   * The application's leader settings, as `leader-get` gives them to every unit. To read what another charm's code keeps there;
+   * they are not written here, since `leader-set` takes values only as arguments, which everybody on the machine can read: use a
+   * peer relation's application databag, or a secret.
+   *
+   * @throws EtcdError `hook-tool-missing` on a Juju that has no such settings any more.
+   */
+  readLeaderSettings(): Promise<Databag>;
 
   /** What this unit keeps from hook to hook. */
   readState(): Promise<Databag>;

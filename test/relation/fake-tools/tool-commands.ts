@@ -116,6 +116,11 @@ const COMMANDS: Readonly<Record<string, Command>> = {
       'ingress-addresses': network.ingressAddresses,
     });
   },
+  'leader-get': async (backend, args) => {
+    const settings = await backend.readLeaderSettings();
+    const [key = '-'] = args.positional;
+    return print(args, key === '-' ? Object.fromEntries(settings) : settings.get(key));
+  },
   'state-get': async (backend, args) => {
     const state = await backend.readState();
     const [key] = args.positional;

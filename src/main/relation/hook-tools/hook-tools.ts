@@ -22,6 +22,7 @@ import type {
   WorkloadStatus,
 } from '../backend.js';
 import { checkChange, checkSecretContent, checkSecretRef, checkStateChange } from '../backend-checks.js';
+import { peerAddressesOf } from '../peer-addresses.js';
 import { hookContext } from './hook-environment.js';
 import { runTool, type ToolCall, type ToolSettings } from './run-tool.js';
 import { withSecretFiles } from './secret-files.js';
@@ -181,6 +182,17 @@ class HookTools implements JujuBackend {
     const args = [...(relationId === undefined ? [] : ['-r', relationId]), endpoint];
     return this.#cached(`network ${args.join(' ')}`, async () =>
       answers.network('network-get', await this.#json('network-get', args)),
+    );
+  }
+
+  async peerAddresses(endpoint: string): Promise<ReadonlyMap<string, string>> {
+    checkEndpoint(endpoint, 'peerAddresses');
+    return peerAddressesOf(this, endpoint);
+  }
+
+  async readLeaderSettings(): Promise<Databag> {
+    return this.#cached('leader settings', async () =>
+      answers.textMap('leader-get', await this.#json('leader-get', ['-'])),
     );
   }
 

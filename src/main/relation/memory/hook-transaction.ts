@@ -20,6 +20,7 @@ import type {
   WorkloadStatus,
 } from '../backend.js';
 import { bareSecretId, checkChange, checkSecretContent, checkSecretRef, checkStateChange } from '../backend-checks.js';
+import { peerAddressesOf } from '../peer-addresses.js';
 import type { ModelData } from './model-data.js';
 import type { SecretRecord } from './secret-store.js';
 import { appOf, sidesFor, type ModelRelation, type Topology } from './topology.js';
@@ -178,6 +179,16 @@ export class HookTransaction implements JujuBackend {
     const { address } = this.#model.topology.unit(this.context.unit);
     const subnet = `${address}/${address.includes(':') ? '128' : '32'}`;
     return { bindAddresses: [address], ingressAddresses: [address], egressSubnets: [subnet] };
+  }
+
+  async peerAddresses(endpoint: string): Promise<ReadonlyMap<string, string>> {
+    this.#open();
+    return peerAddressesOf(this, endpoint);
+  }
+
+  async readLeaderSettings(): Promise<Databag> {
+    this.#open();
+    return new Map(this.#model.topology.application(this.context.app).leaderSettings);
   }
 
   async readState(): Promise<Databag> {

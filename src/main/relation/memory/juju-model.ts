@@ -8,7 +8,7 @@ import { checkChange } from '../backend-checks.js';
 import { contextOf, type HookEvent, type ModelIdentity } from './hook-event.js';
 import { HookQueue } from './hook-queue.js';
 import { HookTransaction } from './hook-transaction.js';
-import { ModelData } from './model-data.js';
+import { changeEntries, ModelData } from './model-data.js';
 import { RelationHooks } from './relation-hooks.js';
 import type { SecretRecord } from './secret-store.js';
 import { appOf, Topology, type ModelApplication, type ModelUnit } from './topology.js';
@@ -73,7 +73,7 @@ export class JujuModel {
       throw invalid(`deploy: '${name}' is not an application name, or is taken`);
     const config = new Map(Object.entries(options.config ?? {}));
     this.#topology.applications.set(name, {
-      ...{ name, config, units: new Map(), nextUnit: 0 },
+      ...{ name, config, leaderSettings: new Map(), units: new Map(), nextUnit: 0 },
       ...{ leader: undefined, version: undefined, status: undefined },
     });
     for (let count = options.units ?? 1; count > 0; count -= 1) this.addUnit(name);
@@ -130,6 +130,14 @@ export class JujuModel {
     const { config, units } = this.#topology.application(app);
     for (const [name, value] of Object.entries(change)) config.set(name, value);
     for (const unit of units.keys()) this.fire(unit, 'config-changed');
+  }
+
+  /** Changes the application's leader settings as its leader would; the other units get the hook `leader-settings-changed`. */
+  setLeaderSettings(app: string, change: DatabagChange): void {
+    checkChange(change, 'setLeaderSettings');
+    const { leaderSettings, units, leader } = this.#topology.application(app);
+    if (!changeEntries(leaderSettings, change)) return;
+    for (const unit of units.keys()) if (unit !== leader) this.fire(unit, 'leader-settings-changed');
   }
 
   /** Queues a hook that belongs to no relation, such as `update-status`. */

@@ -58,6 +58,11 @@ function copyOf(bags: Bags): Bags {
 function changeIn(bags: Bags, key: string, change: DatabagChange): boolean {
   const bag = bags.get(key) ?? new Map<string, string>();
   bags.set(key, bag);
+  return changeEntries(bag, change);
+}
+
+/** Changes a map as Juju does: an empty value deletes. @returns whether anything became different. */
+export function changeEntries(bag: Map<string, string>, change: DatabagChange): boolean {
   let changed = false;
   for (const [name, value] of Object.entries(change)) {
     if (value === null || value === '') changed = bag.delete(name) || changed;

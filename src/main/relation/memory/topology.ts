@@ -25,6 +25,7 @@ export interface ModelApplication {
   readonly name: string;
   readonly units: Map<string, ModelUnit>;
   readonly config: Map<string, ConfigValue>;
+  readonly leaderSettings: Map<string, string>;
   /** The number that its next unit gets; numbers are never used again. */
   nextUnit: number;
   leader: string | undefined;
