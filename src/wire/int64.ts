@@ -6,6 +6,12 @@ import { describeValue, invalidOption, type OptionRule } from './arguments.js';
 export const INT64_MIN: bigint = -(2n ** 63n);
 export const INT64_MAX: bigint = 2n ** 63n - 1n;
 
+/** The largest revision that is worked with: a double holds it and the one after it exactly. No etcd comes near it. */
+export const MAX_REVISION: number = Number.MAX_SAFE_INTEGER - 1;
+
+/** The longest TTL that etcd grants, in seconds. */
+export const MAX_TTL_SECONDS = 9_000_000_000;
+
 /** The two halves of a 64-bit integer, as protobufjs (with or without the package `long`) reads and writes them. */
 export interface LongBits {
   readonly low: number;

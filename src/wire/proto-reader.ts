@@ -3,6 +3,7 @@
  * coded error on bytes that are not protobuf. One reader is reused for many messages; it keeps no bytes between them.
  */
 import { EtcdError } from './errors.js';
+import { MAX_REVISION, MAX_TTL_SECONDS } from './int64.js';
 
 /** Wire types of protobuf. */
 export const WIRE_VARINT = 0;
@@ -66,6 +67,20 @@ export class ProtoReader {
     if (position > this.end) throw truncated();
     this.position = position;
     return low;
+  }
+
+  /** A revision, or what is counted like one: from 0 to {@link MAX_REVISION}. */
+  revision(): number {
+    const value = this.safeInteger();
+    if (value < 0 || value > MAX_REVISION) throw malformed('a revision is negative or beyond 2^53');
+    return value;
+  }
+
+  /** A TTL in seconds; 0 and less are for the caller to judge. */
+  ttlSeconds(): number {
+    const value = this.safeInteger();
+    if (value > MAX_TTL_SECONDS) throw malformed('a TTL is longer than any that etcd grants');
+    return value;
   }
 
   #safeIntegerSlow(): number {

@@ -39,6 +39,7 @@ class FakeMember implements FakeMemberView {
   /** While true, every connection attempt fails. */
   isDown = false;
   applied: number;
+  createdRevision: number | undefined;
   refuse: (key: string) => string | undefined = () => undefined;
 
   constructor(store: FakeWatchStore, rng: Rng, options: FakeWatchServerOptions) {

@@ -118,11 +118,11 @@ function keyValue({ key, createRevision, modRevision, version, value, lease }: S
 /** All of etcdserverpb.WatchResponse. */
 export interface WatchAnswer {
   readonly id: number;
-  readonly revision: number;
+  readonly revision: number | bigint;
   readonly clusterId?: bigint;
   readonly created?: boolean;
   readonly canceled?: boolean;
-  readonly compactRevision?: number;
+  readonly compactRevision?: number | bigint;
   readonly cancelReason?: string;
   readonly fragment?: boolean;
   readonly events?: readonly Uint8Array[];

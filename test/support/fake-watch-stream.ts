@@ -28,6 +28,8 @@ export interface FakeMemberView {
   readonly channelCapacity: number;
   readonly revisionsPerSync: number;
   readonly eventsPerFragment: number;
+  /** What it answers creations with instead of its revision. */
+  readonly createdRevision: number | undefined;
   /** Refuses a creation, with this reason. */
   refuse(key: string): string | undefined;
   /** Another revision may be applied at any moment. */
@@ -109,6 +111,21 @@ export class FakeWatchStream implements GrpcStream {
     if (this.#over) return;
     this.#over = true;
     this.#handlers.onEnd(error);
+  }
+
+  /** Whether requests or answers are on their way. */
+  get isAnswering(): boolean {
+    return this.#requests.length + this.#control.length + this.#channel.length + this.#wire.length > 0;
+  }
+
+  /** Ids of the watches on it. */
+  get watchIds(): number[] {
+    return [...this.#watchers.keys()];
+  }
+
+  /** An answer of the test's own, behind what is on the wire. */
+  inject(answer: WatchAnswer): void {
+    this.#wire.push(encodeWatchAnswer(answer));
   }
 
   /** The steps that it could take now. */
@@ -214,7 +231,7 @@ export class FakeWatchStream implements GrpcStream {
     });
     // As etcd: the revision is read after the watch was registered, so events may carry it.
     if (member.rng.chance(0.2)) member.applyOne();
-    this.#control.push({ id, revision: member.applied, created: true });
+    this.#control.push({ id, revision: member.createdRevision ?? member.applied, created: true });
   }
 
   #cancel(id: number): void {

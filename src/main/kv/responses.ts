@@ -3,7 +3,7 @@
  * off again.
  */
 import { EtcdError } from '../../wire/errors.js';
-import { bigintFromLong } from '../../wire/int64.js';
+import { bigintFromLong, type DecodedInt64 } from '../../wire/int64.js';
 import { Bytes } from '../bytes.js';
 import type { etcdserverpb as rpc, mvccpb } from '../../generated/etcd.js';
 import type { DeleteResult, KeyValue, PutResult, RangeResult, ResponseHeader } from './key-value.js';
@@ -14,9 +14,9 @@ export function keyValueFrom(kv: mvccpb.KeyValue.$Properties): KeyValue {
   return {
     key: Bytes.view(kv.key ?? NO_BYTES),
     value: Bytes.view(kv.value ?? NO_BYTES),
-    createRevision: bigintFromLong(kv.createRevision),
-    modRevision: bigintFromLong(kv.modRevision),
-    version: bigintFromLong(kv.version),
+    createRevision: naturalFrom(kv.createRevision, 'createRevision'),
+    modRevision: naturalFrom(kv.modRevision, 'modRevision'),
+    version: naturalFrom(kv.version, 'version'),
     lease: bigintFromLong(kv.lease),
   };
 }
@@ -27,7 +27,7 @@ export function headerFrom(header: rpc.ResponseHeader.$Properties | null | undef
   return {
     clusterId: bigintFromLong(header.clusterId),
     memberId: bigintFromLong(header.memberId),
-    revision: bigintFromLong(header.revision),
+    revision: naturalFrom(header.revision, 'revision'),
     raftTerm: bigintFromLong(header.raftTerm),
   };
 }
@@ -37,7 +37,7 @@ export function rangeResultFrom(response: rpc.RangeResponse.$Properties, header?
   return {
     kvs: (response.kvs ?? []).map(keyValueFrom),
     more: response.more === true,
-    count: bigintFromLong(response.count),
+    count: naturalFrom(response.count, 'count'),
     header: header ?? headerFrom(response.header),
   };
 }
@@ -52,10 +52,17 @@ export function putResultFrom(response: rpc.PutResponse.$Properties, header?: Re
 
 export function deleteResultFrom(response: rpc.DeleteRangeResponse.$Properties, header?: ResponseHeader): DeleteResult {
   return {
-    deleted: bigintFromLong(response.deleted),
+    deleted: naturalFrom(response.deleted, 'deleted'),
     prevKvs: (response.prevKvs ?? []).map(keyValueFrom),
     header: header ?? headerFrom(response.header),
   };
+}
+
+/** What is counted from 0 up. */
+function naturalFrom(value: DecodedInt64, name: string): bigint {
+  const number = bigintFromLong(value);
+  if (number < 0n) throw malformed(`a negative ${name}`);
+  return number;
 }
 
 /** An answer that can be read but makes no sense. A write that is answered so may have been applied. */

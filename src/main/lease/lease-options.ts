@@ -1,9 +1,7 @@
 /** Options of the lease service and their checks. Main thread; pure. */
 import { EtcdError } from '../../wire/errors.js';
-import { requireInt64 } from '../../wire/int64.js';
+import { MAX_TTL_SECONDS, requireInt64 } from '../../wire/int64.js';
 
-/** etcd refuses more. */
-const MAX_TTL_SECONDS = 9_000_000_000;
 const MIN_INTERVAL_MS = 50;
 const MAX_INTERVAL_MS = 2 ** 32 - 1;
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;

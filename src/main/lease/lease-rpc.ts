@@ -1,8 +1,9 @@
 /** The unary lease calls of the main thread: about leases that may be held by anybody. */
 import { etcdserverpb as rpc } from '../../generated/etcd.js';
 import { EtcdError } from '../../wire/errors.js';
-import { bigintFromLong } from '../../wire/int64.js';
+import { bigintFromLong, MAX_TTL_SECONDS, type DecodedInt64 } from '../../wire/int64.js';
 import { long } from '../kv/requests.js';
+import { malformed } from '../kv/responses.js';
 import { kvMethods } from '../unary/etcd-methods.js';
 import type { CallOptions } from '../unary/call-scope.js';
 import type { UnaryClient } from '../unary/unary-client.js';
@@ -42,12 +43,12 @@ const timeToLiveMethod: UnaryMethod<{ leaseId: bigint; keys: boolean }, LeaseTim
   encode: ({ leaseId, keys }) => rpc.LeaseTimeToLiveRequest.encode({ ID: long(leaseId), keys }).finish(),
   decode: (bytes) => {
     const answer = rpc.LeaseTimeToLiveResponse.decode(bytes);
-    const ttlSeconds = Number(bigintFromLong(answer.TTL));
+    const ttlSeconds = ttlFrom(answer.TTL);
     if (ttlSeconds < 0) return undefined;
     return {
       leaseId: bigintFromLong(answer.ID),
       ttlSeconds,
-      grantedTtlSeconds: Number(bigintFromLong(answer.grantedTTL)),
+      grantedTtlSeconds: ttlFrom(answer.grantedTTL),
       keys: answer.keys,
     };
   },
@@ -63,8 +64,15 @@ const listMethod: UnaryMethod<undefined, bigint[]> = {
 const keepAliveMethod: UnaryMethod<bigint, number> = {
   path: '/etcdserverpb.Lease/LeaseKeepAlive',
   encode: (leaseId) => rpc.LeaseKeepAliveRequest.encode({ ID: long(leaseId) }).finish(),
-  decode: (bytes) => Number(bigintFromLong(rpc.LeaseKeepAliveResponse.decode(bytes).TTL)),
+  decode: (bytes) => ttlFrom(rpc.LeaseKeepAliveResponse.decode(bytes).TTL),
 };
+
+/** A TTL in seconds; 0 and less stand for a lease that is not there. */
+function ttlFrom(value: DecodedInt64): number {
+  const ttlSeconds = bigintFromLong(value);
+  if (ttlSeconds > BigInt(MAX_TTL_SECONDS)) throw malformed('a TTL is longer than any that etcd grants');
+  return Number(ttlSeconds);
+}
 
 /** The calls over the engine's unary client. */
 export function leaseRpc(client: UnaryClient): LeaseRpc {

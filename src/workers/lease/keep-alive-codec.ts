@@ -55,7 +55,7 @@ export class KeepAliveReader {
         this.low = reader.low | 0;
         this.high = reader.high | 0;
       } else if (tag === 3 * 8 + WIRE_VARINT) {
-        this.ttlSeconds = reader.safeInteger();
+        this.ttlSeconds = reader.ttlSeconds();
       } else {
         reader.skip(tag);
       }

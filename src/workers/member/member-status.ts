@@ -110,7 +110,7 @@ function readHeader(reader: ProtoReader): ResponseHeader {
         header.memberId = BigInt.asUintN(64, reader.bigint);
         break;
       case 3 * 8 + WIRE_VARINT:
-        header.revision = reader.safeInteger();
+        header.revision = reader.revision();
         break;
       case 4 * 8 + WIRE_VARINT:
         reader.int64();

@@ -23,7 +23,6 @@ export class WatchHead {
   revision = 0;
   clusterIdLow = 0;
   clusterIdHigh = 0;
-  raftTerm = 0;
   eventCount = 0;
   /** Where the first event's tag stands. */
   eventsStart = 0;
@@ -38,7 +37,6 @@ export class WatchHead {
     this.revision = 0;
     this.clusterIdLow = 0;
     this.clusterIdHigh = 0;
-    this.raftTerm = 0;
     this.eventCount = 0;
     this.eventsStart = 0;
   }
@@ -76,7 +74,7 @@ export function decodeWatchHead(head: WatchHead, buffer: Uint8Array, start: numb
         head.canceled = reader.uint32() !== 0;
         break;
       case 5 * 8 + WIRE_VARINT:
-        head.compactRevision = reader.safeInteger();
+        head.compactRevision = reader.revision();
         break;
       case 6 * 8 + WIRE_LENGTH:
         head.cancelReason = reader.string();
@@ -88,6 +86,20 @@ export function decodeWatchHead(head: WatchHead, buffer: Uint8Array, start: numb
         reader.skip(tag);
     }
   }
+}
+
+/** The watch id of a message that {@link decodeWatchHead} could not read, as far as one can be made out in it. */
+export function findStreamWatchId(buffer: Uint8Array, start: number, end: number): number | undefined {
+  reader.reset(buffer, start, end);
+  try {
+    for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
+      if (tag === 2 * 8 + WIRE_VARINT) return reader.safeInteger();
+      reader.skip(tag);
+    }
+  } catch {
+    // Broken before its id: it belongs to nobody.
+  }
+  return undefined;
 }
 
 function decodeHeader(head: WatchHead): void {
@@ -102,10 +114,7 @@ function decodeHeader(head: WatchHead): void {
         head.clusterIdHigh = reader.high;
         break;
       case 3 * 8 + WIRE_VARINT:
-        head.revision = reader.safeInteger();
-        break;
-      case 4 * 8 + WIRE_VARINT:
-        head.raftTerm = reader.safeInteger();
+        head.revision = reader.revision();
         break;
       default:
         reader.skip(tag);
@@ -194,13 +203,13 @@ function decodeKeyValue(writer: BatchWriter, row: number, shift: number): number
         reader.position += keyLength;
         break;
       case 2 * 8 + WIRE_VARINT:
-        createRevision = reader.safeInteger();
+        createRevision = reader.revision();
         break;
       case 3 * 8 + WIRE_VARINT:
-        modRevision = reader.safeInteger();
+        modRevision = reader.revision();
         break;
       case 4 * 8 + WIRE_VARINT:
-        version = reader.safeInteger();
+        version = reader.revision();
         break;
       case 5 * 8 + WIRE_LENGTH:
         valueLength = reader.length();
@@ -240,13 +249,13 @@ function decodePrevKeyValue(writer: BatchWriter, row: number, shift: number): vo
   for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
     switch (tag) {
       case 2 * 8 + WIRE_VARINT:
-        prev.createRevision[row] = reader.safeInteger();
+        prev.createRevision[row] = reader.revision();
         break;
       case 3 * 8 + WIRE_VARINT:
-        prev.modRevision[row] = reader.safeInteger();
+        prev.modRevision[row] = reader.revision();
         break;
       case 4 * 8 + WIRE_VARINT:
-        prev.version[row] = reader.safeInteger();
+        prev.version[row] = reader.revision();
         break;
       case 5 * 8 + WIRE_LENGTH:
         prev.valueLength[row] = reader.length();
@@ -310,7 +319,7 @@ function eventModRevision(): number {
     const length = reader.length();
     reader.end = reader.position + length;
     for (let inner = reader.tag(); inner !== 0; inner = reader.tag()) {
-      if (inner === 3 * 8 + WIRE_VARINT) return reader.safeInteger();
+      if (inner === 3 * 8 + WIRE_VARINT) return reader.revision();
       reader.skip(inner);
     }
     break;

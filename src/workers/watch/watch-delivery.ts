@@ -36,7 +36,6 @@ export class WatchDelivery {
   events(entry: WatchEntry, head: WatchHead, buffer: Uint8Array, end: number): EtcdError | undefined {
     const { batcher, guard, limits } = this.#options;
     const { writer } = batcher;
-    guard.noteRevision(head.revision);
     const mark = writer.mark();
     let last: number;
     try {
@@ -48,6 +47,8 @@ export class WatchDelivery {
       writer.rollback(mark);
       throw error;
     }
+    // Not before: what came with events that cannot be read is not believed either.
+    guard.noteRevision(head.revision);
     if (last > 0) {
       writer.endSegment(entry.spec.watch, head.revision, 0);
       entry.next = last + 1;

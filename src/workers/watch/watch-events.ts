@@ -3,6 +3,7 @@
  * transitions of the watch's state that the server causes. (Those that main causes are in watch-engine.)
  */
 import { EtcdError } from '../../wire/errors.js';
+import { malformed } from '../../wire/proto-reader.js';
 import type { Batcher } from '../batch/batcher.js';
 import type { StoreGuard } from '../member/store-guard.js';
 import type { ShardContext } from '../shard-context.js';
@@ -66,7 +67,7 @@ export class WatchEvents implements WatchStreamHooks {
     guard.noteRevision(head.revision);
     if (state.at === 'moving') state.from.stream.cancelWatch(state.from.streamWatchId);
     // Inclusive: the server reads this revision after it has registered the watch, so events may carry it.
-    else if (entry.next === 0) entry.next = Math.max(1, head.revision);
+    else if (entry.next === 0) entry.next = this.#firstRevision(stream, entry, head);
     entry.enter({ at: 'active', on: { stream, streamWatchId } });
     entry.createdRevision = head.revision;
     entry.requestsBefore = stream.progressRequests;
@@ -113,14 +114,20 @@ export class WatchEvents implements WatchStreamHooks {
     try {
       error = delivery.events(entry, head, buffer, end);
     } catch (thrown) {
-      entry.malformed += 1;
-      watches.lanes.ofStream(stream)?.excuse();
-      if (entry.malformed >= MALFORMED_LIMIT && thrown instanceof EtcdError) watches.end(entry, thrown);
+      this.malformed(stream, entry, thrown);
       throw thrown;
     }
     entry.malformed = 0;
     if (error !== undefined) watches.end(entry, error);
     else if (stream !== watches.lanes.live.stream) entry.heardAt = context.now();
+  }
+
+  /** Counted for the watch and not for its lane, whose other watches go on. */
+  malformed(stream: WatchStream, entry: WatchEntry, error: unknown): void {
+    const { watches } = this.#options;
+    entry.malformed += 1;
+    watches.lanes.ofStream(stream)?.excuse();
+    if (entry.malformed >= MALFORMED_LIMIT && error instanceof EtcdError) watches.end(entry, error);
   }
 
   streamProgress(stream: WatchStream, revision: number, request: number): void {
@@ -169,6 +176,14 @@ export class WatchEvents implements WatchStreamHooks {
         { code: 'reset', endpoint },
       ),
     );
+  }
+
+  #firstRevision(stream: WatchStream, entry: WatchEntry, head: WatchHead): number {
+    if (head.revision > 0) return head.revision;
+    // Going on from anywhere else after the stream was lost would replay the whole history, or leave something out.
+    const error = malformed('a watch from now on was created without a revision');
+    this.malformed(stream, entry, error);
+    throw error;
   }
 
   #resumed(entry: WatchEntry, on: WatchStream | undefined): void {

@@ -8,7 +8,7 @@ import { ProtoWriter } from '../../wire/proto-writer.js';
 import { CompactedError } from '../../wire/errors.js';
 import { watchCancelError } from '../../wire/server-errors.js';
 import type { GrpcConnection, GrpcStream, Metadata } from '../transport/grpc-connection.js';
-import { decodeWatchHead, WatchHead } from './watch-decoder.js';
+import { decodeWatchHead, findStreamWatchId, WatchHead } from './watch-decoder.js';
 import type { WatchCarrier, WatchEntry } from './watch-entry.js';
 import { writeCancel, writeCreate, writeProgressRequest } from './watch-request.js';
 
@@ -17,6 +17,9 @@ const WATCH_PATH = '/etcdserverpb.Watch/Watch';
 /** Unanswered creates at a time: enough to hide the round trip, few enough not to fill the server's control channel for long. */
 const CREATE_WINDOW = 1024;
 
+/** No watch has it: ids are drawn from 1, given from 0, and -1 and below stand for what has none yet. */
+const NO_ID: number = Number.NaN;
+
 /** What a watch stream tells its owner. `head` is lent for the duration of the call. */
 export interface WatchStreamHooks {
   created(stream: WatchStream, entry: WatchEntry, streamWatchId: number, head: WatchHead): void;
@@ -24,6 +27,8 @@ export interface WatchStreamHooks {
   refused(stream: WatchStream, entry: WatchEntry, error: EtcdError): void;
   /** Events or progress for a watch; the events stand from `head.eventsStart` to `end`. */
   answered(stream: WatchStream, entry: WatchEntry, head: WatchHead, buffer: Uint8Array, end: number): void;
+  /** An answer that names this watch cannot be read; its stream is about to end with that error. */
+  malformed(stream: WatchStream, entry: WatchEntry, error: unknown): void;
   /** The server ended a created watch; it is no longer on the stream. */
   canceled(stream: WatchStream, entry: WatchEntry, error: EtcdError): void;
   /**
@@ -213,7 +218,13 @@ export class WatchStream implements WatchCarrier {
 
   #onMessage(buffer: Uint8Array, start: number, end: number): void {
     const head = this.#head;
-    decodeWatchHead(head, buffer, start, end);
+    try {
+      decodeWatchHead(head, buffer, start, end);
+    } catch (error) {
+      const entry = this.#attached.get(findStreamWatchId(buffer, start, end) ?? NO_ID);
+      if (entry !== undefined) this.#options.hooks.malformed(this, entry, error);
+      throw error;
+    }
     if (head.created) {
       this.#onCreated(head);
       if (head.eventCount === 0 || this.#over) return;

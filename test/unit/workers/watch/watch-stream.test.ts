@@ -42,6 +42,7 @@ class Rig {
         created: (_stream, entry, id) => void this.told.push(`created ${name(entry)} as ${id}`),
         refused: (_stream, entry, error) => void this.told.push(`refused ${name(entry)}: ${error.code}`),
         answered: (_stream, entry, head) => void this.told.push(`answered ${name(entry)} at ${head.revision}`),
+        malformed: (_stream, entry) => void this.told.push(`malformed ${name(entry)}`),
         canceled: (_stream, entry, error) => void this.told.push(`canceled ${name(entry)}: ${error.code}`),
         streamProgress: (_stream, revision, request) => void this.told.push(`progress ${revision} of ${request}`),
       },
