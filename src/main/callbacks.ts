@@ -5,8 +5,8 @@
  * turn, as EventTarget does. A consumer's callback (`onBatch`, `onEnd`) is part of a watch or a group: its failure ends that.
  */
 
-/** What listeners may give back: a promise is not waited for, and its rejection is reported like a throw. */
-type ListenerResult = void | PromiseLike<void>;
+/** Whatever listeners give back: a promise is not waited for, and its rejection is reported like a throw. */
+type ListenerResult = unknown;
 
 /** Calls a listener, guarded. */
 export function tell<Event>(listener: (event: Event) => ListenerResult, event: Event): void {

@@ -258,7 +258,11 @@ class Bystanders {
   #ended: string[] = [];
   #isAlive: () => boolean = () => false;
 
-  constructor(readonly etcd: Etcd) {}
+  readonly etcd: Etcd;
+
+  constructor(etcd: Etcd) {
+    this.etcd = etcd;
+  }
 
   async begin(): Promise<void> {
     const { etcd } = this;

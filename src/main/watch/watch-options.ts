@@ -54,7 +54,7 @@ export interface WatchGroupOptions {
   /** Called with each batch instead of iterating. The next call waits for the promise that it returns; a throw ends the group. */
   readonly onBatch?: ((batch: GroupBatch) => void | PromiseLike<void>) | undefined;
   /** Called, in order with the batches, when a member has ended. Not waited for; a throw or a rejection ends the group. */
-  readonly onEnd?: ((member: GroupWatch, end: WatchEnd) => void | PromiseLike<void>) | undefined;
+  readonly onEnd?: ((member: GroupWatch, end: WatchEnd) => void) | undefined;
   /** Default `'pause'`. With `'fail'` the members that bring events while the group lags end, the others stay. */
   readonly onLag?: OnLag | undefined;
   /** Bytes that may wait unread in the whole group before `onLag` applies. Default 16 MiB. */
