@@ -2,11 +2,14 @@
  * The part of a wire batch that belongs to one consumer. Main thread. A slice that is read at once shares its batch; one
  * that has to wait is made compact, so that a few bytes do not keep a large batch alive.
  */
-import type { EventBatchData } from '../../wire/event-batch.js';
+import { NO_PREV, type EventBatchData } from '../../wire/event-batch.js';
 import { copyRows } from './copy-rows.js';
 
-/** What an event costs beside its bytes: its columns and a share of its segment. */
+/** What an event costs beside its bytes: its columns. */
 const EVENT_OVERHEAD_BYTES = 64;
+
+/** What a segment costs: its columns, where it begins, and whose it is. */
+const SEGMENT_OVERHEAD_BYTES = 32;
 
 /** What a slice needs to know of a watch: its identity, and whether anybody still wants its events. */
 export interface SliceOwner {
@@ -74,26 +77,40 @@ export class BatchSlice<Owner extends SliceOwner> {
     return count;
   }
 
-  /** The revision of the first event of a watch in it; undefined when it holds none. */
-  firstRevisionOf(entry: Owner): number | undefined {
-    for (let index = 0; index < this.segmentCount; index += 1) {
-      const segment = this.segmentAt(index);
-      if (this.entries[segment] !== entry || (this.data.segmentEvents[segment] ?? 0) === 0) continue;
-      return this.data.modRevision[this.starts[segment] ?? 0];
-    }
-    return undefined;
+  /** The same slice with these of its segments. */
+  only(segments: readonly number[]): BatchSlice<Owner> {
+    return new BatchSlice(this.data, this.starts, this.entries, segments);
   }
 
   /**
-   * This slice, all of it wanted, as it may wait: on its own when it is the lesser part of its batch. The bytes count against the budget of
-   * whoever keeps it.
+   * This slice, all of it wanted, as it may wait: on its own when it is the lesser part of what its batch holds, whatever the
+   * neighbours' part consists of. The bytes count against the budget of whoever keeps it: its own, so that nobody pays for a
+   * neighbour, and never less than half of what is kept alive.
    */
   toKeep(): { readonly slice: BatchSlice<Owner>; readonly bytes: number } {
     const { data } = this;
     const events = this.eventCount;
-    if (events * 2 >= data.eventCount) return { slice: this, bytes: retainedBytes(data) };
-    const slice = this.#compact(events);
-    return { slice, bytes: retainedBytes(slice.data) };
+    const allBytes = costOf(data.heap.length, data.eventCount, data.segmentCount);
+    // Nobody else's: framing of messages and what was left out of them cost whoever watches.
+    if (events === data.eventCount && this.segmentCount === data.segmentCount) return { slice: this, bytes: allBytes };
+    const bytes = costOf(this.#payloadBytes(), events, this.segmentCount);
+    return { slice: bytes * 2 >= allBytes ? this : this.#compact(events), bytes };
+  }
+
+  /** Keys and values of its events. */
+  #payloadBytes(): number {
+    const { segmentEvents, keyLength, valueLength, prev } = this.data;
+    let bytes = 0;
+    for (let index = 0; index < this.segmentCount; index += 1) {
+      const segment = this.segmentAt(index);
+      const first = this.starts[segment] ?? 0;
+      const end = first + (segmentEvents[segment] ?? 0);
+      for (let row = first; row < end; row += 1) {
+        bytes += (keyLength[row] ?? 0) + (valueLength[row] ?? 0);
+        if (prev !== undefined && prev.valueStart[row] !== NO_PREV) bytes += prev.valueLength[row] ?? 0;
+      }
+    }
+    return bytes;
   }
 
   #compact(events: number): BatchSlice<Owner> {
@@ -112,6 +129,6 @@ export class BatchSlice<Owner extends SliceOwner> {
   }
 }
 
-function retainedBytes(data: EventBatchData): number {
-  return data.heap.length + data.eventCount * EVENT_OVERHEAD_BYTES;
+function costOf(heapBytes: number, events: number, segments: number): number {
+  return heapBytes + events * EVENT_OVERHEAD_BYTES + segments * SEGMENT_OVERHEAD_BYTES;
 }

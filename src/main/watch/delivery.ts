@@ -4,6 +4,7 @@
  */
 import { EtcdError } from '../../wire/errors.js';
 import { callGuarded } from '../callbacks.js';
+import { SliceQueue } from './slice-queue.js';
 import type { WatchEntry, WatchSlice } from './watch-entry.js';
 
 export interface DeliveryOptions<View> {
@@ -17,11 +18,6 @@ export interface DeliveryOptions<View> {
   /** The consumer left its loop. */
   readonly onReturn: () => void;
 }
-
-type Item =
-  | { readonly kind: 'slice'; readonly slice: WatchSlice; readonly bytes: number }
-  /** Something that the consumer is told in order with the slices, such as the end of a member. */
-  | { readonly kind: 'notice'; readonly run: () => void };
 
 interface Reader<View> {
   readonly resolve: (result: IteratorResult<View>) => void;
@@ -40,9 +36,7 @@ type Closed = { readonly error: EtcdError | undefined } | undefined;
 
 export class Delivery<View> {
   readonly #options: DeliveryOptions<View>;
-  #queue: Item[] = [];
-  #head = 0;
-  #queuedBytes = 0;
+  readonly #queue = new SliceQueue();
   #consumer: Consumer<View>;
   #closed: Closed;
 
@@ -54,7 +48,7 @@ export class Delivery<View> {
 
   /** Bytes that wait, as memory is held by them. */
   get queuedBytes(): number {
-    return this.#queuedBytes;
+    return this.#queue.bytes;
   }
 
   /** Takes a slice: read at once if somebody is ready for it, otherwise queued on its own. */
@@ -62,7 +56,7 @@ export class Delivery<View> {
     // A consumer called for an earlier slice of the same batch may have cancelled what this one holds.
     const slice = this.#closed === undefined ? offered.wanted() : undefined;
     if (slice === undefined) return;
-    if (this.#isEmpty) {
+    if (this.#queue.isEmpty) {
       const consumer = this.#consumer;
       if (consumer.kind === 'callback' && !consumer.busy) {
         this.#call(consumer.call, slice);
@@ -77,34 +71,27 @@ export class Delivery<View> {
         }
       }
     }
-    const kept = slice.toKeep();
-    this.#queue.push({ kind: 'slice', ...kept });
-    this.#queuedBytes += kept.bytes;
+    this.#queue.add(slice);
   }
 
   /** The first revision of a watch that waits here; undefined when none does. */
   firstQueuedRevision(entry: WatchEntry): number | undefined {
-    for (let index = this.#head; index < this.#queue.length; index += 1) {
-      const item = this.#queue[index];
-      const revision = item?.kind === 'slice' ? item.slice.firstRevisionOf(entry) : undefined;
-      if (revision !== undefined) return revision;
-    }
-    return undefined;
+    return this.#queue.firstRevisionOf(entry);
   }
 
   /** Runs when everything offered before has been taken: at once when nothing waits. */
   notice(run: () => void): void {
     if (this.#closed !== undefined) return;
     const busy = this.#consumer.kind === 'callback' && this.#consumer.busy;
-    if (this.#isEmpty && !busy) run();
-    else this.#queue.push({ kind: 'notice', run });
+    if (this.#queue.isEmpty && !busy) run();
+    else this.#queue.notice(run);
   }
 
   /** Nothing comes any more; what waits is dropped, notices included. Readers get the end, or the error. */
   close(error?: EtcdError): void {
     if (this.#closed !== undefined) return;
     this.#closed = { error };
-    this.#clear();
+    this.#queue.clear();
     if (this.#consumer.kind !== 'iterator') return;
     const readers = this.#consumer.readers.splice(0);
     for (const reader of readers) {
@@ -137,10 +124,6 @@ export class Delivery<View> {
     return iterator;
   }
 
-  get #isEmpty(): boolean {
-    return this.#head === this.#queue.length;
-  }
-
   #next(): Promise<IteratorResult<View>> {
     const slice = this.#takeSlice();
     if (slice !== undefined) return Promise.resolve({ done: false, value: this.#options.render(slice) });
@@ -160,37 +143,16 @@ export class Delivery<View> {
   /** The next slice that somebody still wants; runs the notices before it. */
   #takeSlice(): WatchSlice | undefined {
     for (;;) {
-      const item = this.#queue[this.#head];
+      const item = this.#queue.shift();
       if (item === undefined) return undefined;
-      this.#advance();
       if (item.kind === 'notice') {
         item.run();
         continue;
       }
-      this.#queuedBytes -= item.bytes;
       this.#options.onDrained();
       const slice = item.slice.wanted();
       if (slice !== undefined) return slice;
     }
-  }
-
-  #advance(): void {
-    this.#head += 1;
-    if (this.#head === this.#queue.length) this.#clearQueue();
-    else if (this.#head >= 1024 && this.#head * 2 >= this.#queue.length) {
-      this.#queue = this.#queue.slice(this.#head);
-      this.#head = 0;
-    }
-  }
-
-  #clear(): void {
-    this.#clearQueue();
-    this.#queuedBytes = 0;
-  }
-
-  #clearQueue(): void {
-    this.#queue = [];
-    this.#head = 0;
   }
 
   /** Busy while it runs, too: what it does may bring more, which must wait its turn. */

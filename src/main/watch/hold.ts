@@ -1,40 +1,53 @@
-/** Keeps what was on its way to a paused watch until it is resumed. Main thread. Bounded by the shard's credit. */
+/**
+ * Keeps what was on its way to a paused watch until it is resumed. Main thread. Bounded by the shard's credit. An end goes on
+ * to the owner at once unless something is kept back that comes before it.
+ */
 import type { EtcdError } from '../../wire/errors.js';
+import { SliceQueue } from './slice-queue.js';
 import type { SegmentSink, WatchEntry, WatchSlice } from './watch-entry.js';
 
 export class Hold implements SegmentSink {
   readonly sorting: number[] = [];
-  readonly #slices: WatchSlice[] = [];
-  #bytes = 0;
+  readonly #owner: SegmentSink;
+  readonly #queue = new SliceQueue();
   #end: { readonly entry: WatchEntry; readonly error: EtcdError } | undefined;
 
+  constructor(owner: SegmentSink) {
+    this.#owner = owner;
+  }
+
   get bytes(): number {
-    return this.#bytes;
+    return this.#queue.bytes;
+  }
+
+  /** How the watch has ended while something before it was kept back. */
+  get error(): EtcdError | undefined {
+    return this.#end?.error;
   }
 
   deliver(slice: WatchSlice): void {
-    const kept = slice.wanted()?.toKeep();
-    if (kept === undefined) return;
-    this.#slices.push(kept.slice);
-    this.#bytes += kept.bytes;
+    const wanted = slice.wanted();
+    if (wanted !== undefined) this.#queue.add(wanted);
   }
 
   watchEnded(entry: WatchEntry, error: EtcdError): void {
+    if (this.#queue.isEmpty) {
+      this.#owner.watchEnded(entry, error);
+      return;
+    }
     if (!entry.created) entry.ready.reject(error);
     this.#end = { entry, error };
   }
 
   firstRevisionOf(entry: WatchEntry): number | undefined {
-    for (const slice of this.#slices) {
-      const revision = slice.firstRevisionOf(entry);
-      if (revision !== undefined) return revision;
-    }
-    return undefined;
+    return this.#queue.firstRevisionOf(entry);
   }
 
   /** Hands everything on, in order. */
-  release(sink: SegmentSink): void {
-    for (const slice of this.#slices) sink.deliver(slice);
-    if (this.#end !== undefined) sink.watchEnded(this.#end.entry, this.#end.error);
+  release(): void {
+    for (let item = this.#queue.shift(); item !== undefined; item = this.#queue.shift()) {
+      if (item.kind === 'slice') this.#owner.deliver(item.slice);
+    }
+    if (this.#end !== undefined) this.#owner.watchEnded(this.#end.entry, this.#end.error);
   }
 }

@@ -105,12 +105,8 @@ export class Outlet<View> implements WatchOwner {
   /** Ends a watch as cancelled, at once; what of it was not read is dropped. Resolves when the server has been told. */
   cancel(entry: WatchEntry): Promise<void> {
     if (!this.#entries.has(entry)) return Promise.resolve();
-    const waiting = this.#ending.get(entry);
-    // It ended by itself, unread: that stays its outcome.
-    const end = watchEnd(
-      waiting?.error,
-      revision(waiting === undefined ? this.#lastDelivered(entry) : waiting.lastRevision),
-    );
+    // Where it ended by itself, unread or paused, that stays its outcome.
+    const end = watchEnd(this.#ownEnd(entry), revision(this.#lastDelivered(entry)));
     const cancelled = this.#router.cancel(entry);
     this.#settle(entry, end);
     return cancelled;
@@ -120,7 +116,7 @@ export class Outlet<View> implements WatchOwner {
   pause(entry: WatchEntry): void {
     if (entry.paused || !this.#entries.has(entry)) return;
     entry.paused = true;
-    const hold = new Hold();
+    const hold = new Hold(this);
     this.#holds.set(entry, hold);
     entry.sink = hold;
     this.#router.moved(entry);
@@ -134,7 +130,7 @@ export class Outlet<View> implements WatchOwner {
     entry.paused = false;
     entry.sink = this;
     this.#router.moved(entry);
-    hold.release(this);
+    hold.release();
   }
 
   /** Closes it: every watch ends as cancelled, what was not read is dropped, the iterator ends (or throws the error). */
@@ -144,7 +140,7 @@ export class Outlet<View> implements WatchOwner {
     this.#router.unregister(this);
     const cancelled = Array.from(this.#entries, (entry) => {
       // A consumer that failed is why its watches end; otherwise they end as asked.
-      if (error !== undefined && !this.#ending.has(entry))
+      if (error !== undefined && this.#ownEnd(entry) === undefined)
         this.#ending.set(entry, { error, lastRevision: this.#lastDelivered(entry) });
       return this.cancel(entry);
     });
@@ -153,17 +149,21 @@ export class Outlet<View> implements WatchOwner {
     return Promise.all(cancelled).then(() => undefined);
   }
 
-  /** Whether the slice is still to be queued although the queue is full. */
+  /** Whether the slice is still to be queued although the queue is full. Progress makes nobody lag. */
   #overBudget(slice: WatchSlice): boolean {
+    const { segmentEvents, modRevision } = slice.data;
     const wasLagging = this.#lagging.size > 0;
     const isFatal = this.#options.onLag === 'fail';
+    let hasEvents = false;
     for (let index = 0; index < slice.segmentCount; index += 1) {
       const segment = slice.segmentAt(index);
       const entry = slice.entryOf(segment);
-      if (entry === undefined || this.#lagging.has(entry) || this.#ending.has(entry)) continue;
+      if (entry === undefined || (segmentEvents[segment] ?? 0) === 0) continue;
+      hasEvents = true;
+      if (this.#lagging.has(entry) || this.#ending.has(entry)) continue;
       if (isFatal) {
         this.#router.drop(entry);
-        this.#endLater(entry, this.#laggingError(), before(slice.firstRevisionOf(entry), entry));
+        this.#endLater(entry, this.#laggingError(), before(modRevision[slice.starts[segment] ?? 0], entry));
       } else {
         this.#lagging.add(entry);
         entry.lagging = true;
@@ -171,7 +171,7 @@ export class Outlet<View> implements WatchOwner {
       }
     }
     if (!wasLagging && this.#lagging.size > 0) this.#options.onLagChanged(this.#lagging.size);
-    return !isFatal;
+    return !isFatal || !hasEvents;
   }
 
   #drained(): void {
@@ -186,7 +186,7 @@ export class Outlet<View> implements WatchOwner {
 
   /** Settles it once the consumer has read what came before. */
   #endLater(entry: WatchEntry, error: EtcdError, lastRevision: number | undefined): void {
-    if (this.#ending.has(entry)) return;
+    if (this.#ending.has(entry) || !this.#entries.has(entry)) return;
     this.#ending.set(entry, { error, lastRevision });
     if (!entry.created) entry.ready.reject(error);
     this.#delivery.notice(() => {
@@ -217,10 +217,17 @@ export class Outlet<View> implements WatchOwner {
     void this.close(error);
   }
 
+  /** How the watch has ended by itself, where its outcome has not been told yet. */
+  #ownEnd(entry: WatchEntry): EtcdError | undefined {
+    return this.#ending.get(entry)?.error ?? this.#holds.get(entry)?.error;
+  }
+
   /** What of the watch has reached the consumer. */
   #lastDelivered(entry: WatchEntry): number | undefined {
-    const queued = this.#delivery.firstQueuedRevision(entry) ?? this.#holds.get(entry)?.firstRevisionOf(entry);
-    return queued === undefined ? entry.lastReceived : before(queued, entry);
+    const unread = this.#delivery.firstQueuedRevision(entry) ?? this.#holds.get(entry)?.firstRevisionOf(entry);
+    if (unread !== undefined) return before(unread, entry);
+    const waiting = this.#ending.get(entry);
+    return waiting === undefined ? entry.lastReceived : waiting.lastRevision;
   }
 
   #laggingError(): EtcdError {

@@ -1,0 +1,132 @@
+/**
+ * Slices that wait to be read, in order, with what they cost. Main thread; pure. Every operation costs what it adds or takes,
+ * however much waits: thousands of watches may be cancelled over a long queue. Progress of a watch takes one place, since the
+ * newest says all that the older ones did: a consumer that does not read would gather it without end.
+ */
+import { Fifo } from './fifo.js';
+import { progressSlice } from './progress-slice.js';
+import type { WatchEntry, WatchSlice } from './watch-entry.js';
+
+interface ProgressItem {
+  readonly kind: 'progress';
+  /** How far each watch has come; one that has newer progress behind is not in it. */
+  readonly marks: Map<WatchEntry, number>;
+}
+
+type Item =
+  | { readonly kind: 'slice'; readonly slice: WatchSlice; readonly bytes: number }
+  | ProgressItem
+  /** Something that the reader is told in order with the slices, such as the end of a watch. */
+  | { readonly kind: 'notice'; readonly run: () => void };
+
+/** What comes out. */
+export type QueuedItem =
+  { readonly kind: 'slice'; readonly slice: WatchSlice } | { readonly kind: 'notice'; readonly run: () => void };
+
+export class SliceQueue {
+  readonly #items = new Fifo<Item>();
+  /** For each watch the first revision of every run of its events that waits. */
+  readonly #firstRevisions = new Map<WatchEntry, Fifo<number>>();
+  /** Where the progress of a watch waits. */
+  readonly #progress = new Map<WatchEntry, ProgressItem>();
+  #bytes = 0;
+
+  /** What the events cost that wait. Progress counts nothing: there is no more of it than there are watches. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get isEmpty(): boolean {
+    return this.#items.length === 0;
+  }
+
+  /** Takes a slice, all of it wanted. Its progress comes out behind its events. */
+  add(slice: WatchSlice): void {
+    const { segmentEvents, segmentRevision, modRevision } = slice.data;
+    const withEvents: number[] = [];
+    let marks: Map<WatchEntry, number> | undefined;
+    for (let index = 0; index < slice.segmentCount; index += 1) {
+      const segment = slice.segmentAt(index);
+      const entry = slice.entryOf(segment);
+      if (entry === undefined) continue;
+      if ((segmentEvents[segment] ?? 0) > 0) {
+        withEvents.push(segment);
+        this.#addFirstRevision(entry, modRevision[slice.starts[segment] ?? 0] ?? 0);
+        marks?.delete(entry); // later events say more than earlier progress
+      } else (marks ??= new Map()).set(entry, segmentRevision[segment] ?? 0);
+    }
+    if (withEvents.length > 0) {
+      const kept = (marks === undefined ? slice : slice.only(withEvents)).toKeep();
+      this.#items.push({ kind: 'slice', ...kept });
+      this.#bytes += kept.bytes;
+    }
+    if (marks !== undefined && marks.size > 0) this.#addProgress(marks);
+  }
+
+  notice(run: () => void): void {
+    this.#items.push({ kind: 'notice', run });
+  }
+
+  /** The next slice or notice; undefined when nothing waits. */
+  shift(): QueuedItem | undefined {
+    for (;;) {
+      const item = this.#items.shift();
+      switch (item?.kind) {
+        case 'slice':
+          this.#bytes -= item.bytes;
+          this.#forgetFirstRevisions(item.slice);
+          return item;
+        case 'progress':
+          for (const entry of item.marks.keys()) this.#progress.delete(entry);
+          if (item.marks.size > 0) return { kind: 'slice', slice: progressSlice(item.marks) };
+          break;
+        case 'notice':
+        case undefined:
+          return item;
+      }
+    }
+  }
+
+  /** The first revision of a watch's events that wait; undefined when none does. */
+  firstRevisionOf(entry: WatchEntry): number | undefined {
+    return this.#firstRevisions.get(entry)?.first;
+  }
+
+  clear(): void {
+    this.#items.clear();
+    this.#firstRevisions.clear();
+    this.#progress.clear();
+    this.#bytes = 0;
+  }
+
+  #addFirstRevision(entry: WatchEntry, revision: number): void {
+    let revisions = this.#firstRevisions.get(entry);
+    if (revisions === undefined) {
+      revisions = new Fifo();
+      this.#firstRevisions.set(entry, revisions);
+    }
+    revisions.push(revision);
+  }
+
+  #forgetFirstRevisions(slice: WatchSlice): void {
+    for (let index = 0; index < slice.segmentCount; index += 1) {
+      // Whoever cancelled it since: it was counted when it came.
+      const entry = slice.entries[slice.segmentAt(index)];
+      const revisions = entry && this.#firstRevisions.get(entry);
+      if (entry === undefined || revisions === undefined) continue;
+      revisions.shift();
+      if (revisions.length === 0) this.#firstRevisions.delete(entry);
+    }
+  }
+
+  #addProgress(marks: Map<WatchEntry, number>): void {
+    for (const entry of marks.keys()) this.#progress.get(entry)?.marks.delete(entry);
+    const { last } = this.#items;
+    const item: ProgressItem = last?.kind === 'progress' ? last : { kind: 'progress', marks };
+    if (item !== last) this.#items.push(item);
+    for (const [entry, revision] of marks) {
+      item.marks.set(entry, revision);
+      this.#progress.set(entry, item);
+    }
+  }
+}
