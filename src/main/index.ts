@@ -52,12 +52,12 @@ export type {
   CompactOptions,
   DeleteOptions,
   GetOptions,
-  LeaseInput,
   PutOptions,
   RangeFilters,
   RangeOptions,
   SortBy,
 } from './kv/kv-options.js';
+export type { LeaseInput } from './kv/lease-input.js';
 export type { Page, PagesOptions } from './kv/pages.js';
 export type { CallOptions } from './unary/call-scope.js';
 export type { KeyInput, RangeInput } from '../wire/key-range.js';

@@ -71,6 +71,11 @@ export function optional(rule: OptionRule): OptionRule {
   };
 }
 
+/** The position in what `at()` reads: any whole number. */
+export const indexRule: OptionRule = (value, name) => {
+  if (!Number.isInteger(value)) throw invalidOption(`${name} must be a whole number, not ${describeValue(value)}`);
+};
+
 /** A whole number from `min` to `max`. */
 export function integerRule(min: number, max: number): OptionRule {
   return (value, name) => {

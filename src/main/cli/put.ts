@@ -44,7 +44,7 @@ async function put(key: string, text: string | undefined, flags: PutFlags): Prom
   const etcd = await connect({ ...connectOptions(flags, process.env), shards: 'inline' });
   try {
     const { header, prevKv } = await etcd.kv.put(name, value, {
-      lease: flags.lease,
+      ...(flags.lease === undefined ? {} : { lease: flags.lease }),
       prevKv: flags.prevKv,
       ignoreValue: flags.ignoreValue,
       ignoreLease: flags.ignoreLease,

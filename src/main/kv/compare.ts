@@ -4,10 +4,10 @@
 import { requireInt64 } from '../../wire/int64.js';
 import { toBytes, toKeyRange, type KeyInput, type RangeInput } from '../../wire/key-range.js';
 import { etcdserverpb as rpc } from '../../generated/etcd.js';
-import { anyLeaseIdOf, type LeaseInput } from './kv-options.js';
+import { comparedLeaseId, type LeaseInput } from './lease-input.js';
 import { long } from './requests.js';
 import type { Comparison } from './txn-builder.js';
-import { rememberCompare } from './txn-requests.js';
+import { rememberCompare } from './txn-parts.js';
 
 /** The four ways to compare. */
 export interface Comparator<Operand> {
@@ -39,16 +39,16 @@ export interface CompareTarget {
  * @throws EtcdError `invalid-argument` for a range or operand that is not allowed.
  */
 export function compare(range: RangeInput): CompareTarget {
-  const { key, rangeEnd } = toKeyRange(range);
+  const { key, rangeEnd } = toKeyRange(range, 'compare: range');
   const base = rangeEnd === undefined ? { key } : { key, rangeEnd };
   const { CompareTarget: Target } = rpc.Compare;
   const number = (value: bigint, name: string): ReturnType<typeof long> => long(requireInt64(value, name, 0n));
   return {
-    value: comparator(base, Target.VALUE, (value) => ({ value: toBytes(value, 'value') })),
-    version: comparator(base, Target.VERSION, (value) => ({ version: number(value, 'version') })),
-    createRevision: comparator(base, Target.CREATE, (value) => ({ createRevision: number(value, 'createRevision') })),
-    modRevision: comparator(base, Target.MOD, (value) => ({ modRevision: number(value, 'modRevision') })),
-    lease: comparator(base, Target.LEASE, (value) => ({ lease: long(anyLeaseIdOf(value, 'lease')) })),
+    value: comparator(base, Target.VALUE, (value, name) => ({ value: toBytes(value, name) })),
+    version: comparator(base, Target.VERSION, (value, name) => ({ version: number(value, name) })),
+    createRevision: comparator(base, Target.CREATE, (value, name) => ({ createRevision: number(value, name) })),
+    modRevision: comparator(base, Target.MOD, (value, name) => ({ modRevision: number(value, name) })),
+    lease: comparator(base, Target.LEASE, (value, name) => ({ lease: long(comparedLeaseId(value, name)) })),
   };
 }
 
@@ -57,15 +57,17 @@ type Operand = Pick<rpc.Compare.$Properties, 'value' | 'version' | 'createRevisi
 function comparator<T>(
   base: Pick<rpc.Compare.$Properties, 'key' | 'rangeEnd'>,
   target: rpc.Compare.CompareTarget,
-  operandOf: (value: T) => Operand,
+  operandOf: (value: T, name: string) => Operand,
 ): Comparator<T> {
   const { CompareResult: Result } = rpc.Compare;
-  const make = (result: rpc.Compare.CompareResult, value: T): Comparison =>
-    rememberCompare({ ...base, target, result, ...operandOf(value) });
+  const make =
+    (result: rpc.Compare.CompareResult, name: string) =>
+    (operand: T): Comparison =>
+      rememberCompare({ ...base, target, result, ...operandOf(operand, `${name}: operand`) });
   return {
-    equals: (value) => make(Result.EQUAL, value),
-    notEquals: (value) => make(Result.NOT_EQUAL, value),
-    greaterThan: (value) => make(Result.GREATER, value),
-    lessThan: (value) => make(Result.LESS, value),
+    equals: make(Result.EQUAL, 'equals'),
+    notEquals: make(Result.NOT_EQUAL, 'notEquals'),
+    greaterThan: make(Result.GREATER, 'greaterThan'),
+    lessThan: make(Result.LESS, 'lessThan'),
   };
 }

@@ -2,12 +2,18 @@
  * The options of the kv calls and how they are checked: everything wrong is refused here, before anything is sent, naming the
  * option and what is allowed. Main thread; pure.
  */
-import { EtcdError, LeaseError } from '../../wire/errors.js';
-import { INT64_MIN, requireInt64 } from '../../wire/int64.js';
-import type { CallOptions } from '../unary/call-scope.js';
-
-/** A lease, or its id. A lease that has ended (`isAlive()` is false) is refused before anything is sent, code `lease-ended`. */
-export type LeaseInput = bigint | { readonly leaseId: bigint; isAlive?(): boolean };
+import {
+  booleanRule,
+  checkFields,
+  choiceRule,
+  integerRule,
+  objectRule,
+  type OptionRule,
+  type OptionTable,
+} from '../../wire/arguments.js';
+import { int64Rule } from '../../wire/int64.js';
+import { CALL_RULES, type CallOptions } from '../unary/call-scope.js';
+import { leaseRule, type LeaseInput } from './lease-input.js';
 
 /** What a read of one key may ask for. */
 export interface GetOptions {
@@ -44,8 +50,11 @@ export interface RangeOptions extends RangeFilters {
 }
 
 export interface PutOptions {
-  /** Hang the key on this lease: it is deleted when the lease ends. Without it the key loses the lease it had. */
-  readonly lease?: LeaseInput | undefined;
+  /**
+   * Hang the key on this lease: it is deleted when the lease ends. Left out, the key loses the lease it had; set to `undefined`
+   * it is refused, since that is a lease that is missing.
+   */
+  readonly lease?: LeaseInput;
   /** Answer with what the key was before. */
   readonly prevKv?: boolean | undefined;
   /** Keep the value that the key has (the value given must be undefined). Fails where there is no such key. */
@@ -64,73 +73,43 @@ export interface CompactOptions {
   readonly physical?: boolean | undefined;
 }
 
-export const CALL_OPTIONS: readonly (keyof CallOptions)[] = ['signal', 'timeoutMs'];
-export const GET_OPTIONS: readonly (keyof GetOptions)[] = ['revision', 'serializable'];
-export const RANGE_OPTIONS: readonly (keyof RangeOptions)[] = [
-  ...GET_OPTIONS,
-  'keysOnly',
-  'minModRevision',
-  'maxModRevision',
-  'minCreateRevision',
-  'maxCreateRevision',
-  'limit',
-  'countOnly',
-  'sort',
-];
-export const PUT_OPTIONS: readonly (keyof PutOptions)[] = ['lease', 'prevKv', 'ignoreValue', 'ignoreLease'];
-export const DELETE_OPTIONS: readonly (keyof DeleteOptions)[] = ['prevKv'];
-export const COMPACT_OPTIONS: readonly (keyof CompactOptions)[] = ['physical'];
+const SORT_BY = ['key', 'version', 'createRevision', 'modRevision', 'value'] as const satisfies readonly SortBy[];
 
-/** Refuses what is no options object, and options that do not exist (a typing error would be ignored silently). */
-export function checkNames(options: object, where: string, ...allowed: readonly (readonly string[])[]): void {
-  const given: unknown = options;
-  if (typeof given !== 'object' || given === null || Array.isArray(given))
-    throw refusal(`the options of ${where} must be an object`);
-  const names = allowed.flat();
-  for (const name of Object.keys(options)) {
-    if (!names.includes(name)) throw refusal(`${where} has no option '${name}'; allowed are ${names.join(', ')}`);
-  }
-}
+const sortRule: OptionRule = (value, name) => {
+  objectRule(value, name);
+  const rules = { by: choiceRule(...SORT_BY), order: choiceRule('ascending', 'descending') };
+  checkFields<NonNullable<RangeOptions['sort']>>(value, rules, name, ['by']);
+};
 
-export function optionalBoolean(value: unknown, name: string): boolean {
-  if (value === undefined) return false;
-  if (typeof value === 'boolean') return value;
-  throw refusal(`${name} must be true or false, not a value of type ${typeof value}`);
-}
+/** 0n means "none" to etcd. */
+const revisionRule = int64Rule(1n);
+export const countRule: OptionRule = integerRule(1, Number.MAX_SAFE_INTEGER);
 
-/** A revision option: from 1n, since 0n means "none" to etcd. */
-export function optionalRevision(value: unknown, name: string): bigint | undefined {
-  return value === undefined ? undefined : requireInt64(value, name, 1n);
-}
+export const GET_RULES: OptionTable<GetOptions> = { revision: revisionRule, serializable: booleanRule };
+export const FILTER_RULES: OptionTable<RangeFilters> = {
+  ...GET_RULES,
+  keysOnly: booleanRule,
+  minModRevision: revisionRule,
+  maxModRevision: revisionRule,
+  minCreateRevision: revisionRule,
+  maxCreateRevision: revisionRule,
+};
+export const RANGE_RULES: OptionTable<RangeOptions> = {
+  ...FILTER_RULES,
+  limit: countRule,
+  countOnly: booleanRule,
+  sort: sortRule,
+};
+export const PUT_RULES: OptionTable<PutOptions> = {
+  lease: leaseRule,
+  prevKv: booleanRule,
+  ignoreValue: booleanRule,
+  ignoreLease: booleanRule,
+};
+export const DELETE_RULES: OptionTable<DeleteOptions> = { prevKv: booleanRule };
+export const COMPACT_RULES: OptionTable<CompactOptions> = { physical: booleanRule };
 
-export function optionalCount(value: unknown, name: string): number | undefined {
-  if (value === undefined) return undefined;
-  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 1) return value;
-  throw refusal(`${name} must be a whole number from 1; leave it out for no limit`);
-}
-
-/** The id of a lease, 0n (no lease) included. */
-export function anyLeaseIdOf(lease: unknown, name: string): bigint {
-  const id: unknown = typeof lease === 'object' && lease !== null && 'leaseId' in lease ? lease.leaseId : lease;
-  return requireInt64(id, name, INT64_MIN);
-}
-
-export function leaseIdOf(lease: unknown, name: string): bigint {
-  const leaseId = anyLeaseIdOf(lease, name);
-  if (hasEnded(lease)) {
-    const message = `lease ${String(leaseId)} has ended here, so nothing was sent: grant another one`;
-    throw new LeaseError(message, leaseId, { code: 'lease-ended', outcome: 'not-sent' });
-  }
-  if (leaseId === 0n) throw refusal(`${name} must not be 0n, which is no lease; leave it out instead`);
-  return leaseId;
-}
-
-/** A lease object of `etcd.leases` knows whether it is held. */
-function hasEnded(lease: unknown): boolean {
-  const { isAlive } = (typeof lease === 'object' && lease !== null ? lease : {}) as { isAlive?: unknown }; // checked next
-  return typeof isAlive === 'function' && Reflect.apply(isAlive, lease, []) === false;
-}
-
-export function refusal(message: string): EtcdError {
-  return new EtcdError(message, { code: 'invalid-argument', outcome: 'not-sent' });
+/** The rules of a call: those of what it does, and of every call. */
+export function callTable<Options extends object>(rules: OptionTable<Options>): OptionTable<Options & CallOptions> {
+  return { ...rules, ...CALL_RULES } as OptionTable<Options & CallOptions>; // the two have no name in common
 }

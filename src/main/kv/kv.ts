@@ -1,38 +1,44 @@
 /**
  * The kv service: keys and values, ranges, transactions, compaction. Main thread; keeps no state, owns no connection.
  */
+import { checkOptions, invalidOption, type OptionRule } from '../../wire/arguments.js';
 import { requireInt64 } from '../../wire/int64.js';
-import { toKey, toKeyRange, type KeyInput, type KeyRange, type RangeInput } from '../../wire/key-range.js';
+import { toKey, toKeyRange, type KeyInput, type RangeInput } from '../../wire/key-range.js';
 import type { CallOptions } from '../unary/call-scope.js';
 import { kvMethods } from '../unary/etcd-methods.js';
 import type { UnaryCallOptions, UnaryCaller } from '../unary/unary-method.js';
 import type { CompactResult, DeleteResult, KeyValue, PutResult, RangeResult } from './key-value.js';
 import {
-  CALL_OPTIONS,
-  checkNames,
-  COMPACT_OPTIONS,
-  DELETE_OPTIONS,
-  GET_OPTIONS,
-  leaseIdOf,
-  optionalBoolean,
-  PUT_OPTIONS,
-  RANGE_OPTIONS,
-  refusal,
+  callTable,
+  COMPACT_RULES,
+  DELETE_RULES,
+  GET_RULES,
+  PUT_RULES,
+  RANGE_RULES,
   type CompactOptions,
   type DeleteOptions,
   type GetOptions,
   type PutOptions,
-  type RangeFilters,
   type RangeOptions,
 } from './kv-options.js';
-import { pagePlan, readPages, type Page, type PagesOptions } from './pages.js';
+import { leaseIdOf } from './lease-input.js';
+import { PAGES_RULES, pagePlan, readPages, type Page, type PagesOptions } from './pages.js';
 import { deleteRequest, long, putRequest, rangeRequest } from './requests.js';
 import { deleteResultFrom, headerFrom, putResultFrom, rangeResultFrom } from './responses.js';
 import { Txn } from './txn.js';
 
-const NOT_FOR_PAGES: readonly string[] = ['sort', 'countOnly'];
-const PAGES_OPTIONS = [...RANGE_OPTIONS.filter((name) => !NOT_FOR_PAGES.includes(name)), 'pageSize'];
+const notForPages: OptionRule = (_value, name) => {
+  throw invalidOption(`${name} must not be given: pages come in the order of the keys; use range()`);
+};
 
+const RULES = {
+  get: callTable(GET_RULES),
+  range: callTable(RANGE_RULES),
+  pages: { ...callTable(PAGES_RULES), sort: notForPages, countOnly: notForPages },
+  put: callTable(PUT_RULES),
+  delete: callTable(DELETE_RULES),
+  compact: callTable(COMPACT_RULES),
+};
 /**
  * etcd's key-value store. Every method checks its arguments before anything is sent (`invalid-argument`), takes `signal` and
  * `timeoutMs`, and rejects with an `EtcdError`: `timeout`, `aborted`, `closed`, `unavailable`, `no-leader`, `permission-denied`,
@@ -54,10 +60,10 @@ export class Kv {
    * @throws EtcdError `compacted` or `future-revision` for a `revision` that the store has no more or not yet.
    */
   async get(key: KeyInput, options: GetOptions & CallOptions = {}): Promise<KeyValue | null> {
-    checkNames(options, 'get', GET_OPTIONS, CALL_OPTIONS);
+    checkOptions<GetOptions & CallOptions>(options, RULES.get, 'get');
     const response = await this.#caller.call(
       kvMethods.range,
-      rangeRequest({ key: toKey(key) }, options),
+      rangeRequest({ key: toKey(key, 'get: key'), rangeEnd: undefined }, options),
       readCall(options),
     );
     return rangeResultFrom(response).kvs[0] ?? null;
@@ -69,14 +75,15 @@ export class Kv {
    * @throws EtcdError `compacted` or `future-revision`, as {@link get}.
    */
   async range(range: RangeInput, options: RangeOptions & CallOptions = {}): Promise<RangeResult> {
-    checkNames(options, 'range', RANGE_OPTIONS, CALL_OPTIONS);
-    return rangeResultFrom(await this.#caller.call(kvMethods.range, rangeRequest(range, options), readCall(options)));
+    checkOptions<RangeOptions & CallOptions>(options, RULES.range, 'range');
+    const request = rangeRequest(toKeyRange(range, 'range: range'), options);
+    return rangeResultFrom(await this.#caller.call(kvMethods.range, request, readCall(options)));
   }
 
   /** How many keys a range has. */
   async count(range: RangeInput, options: GetOptions & CallOptions = {}): Promise<bigint> {
-    checkNames(options, 'count', GET_OPTIONS, CALL_OPTIONS);
-    const request = rangeRequest(range, { ...options, countOnly: true });
+    checkOptions<GetOptions & CallOptions>(options, RULES.get, 'count');
+    const request = rangeRequest(toKeyRange(range, 'count: range'), { ...options, countOnly: true });
     return rangeResultFrom(await this.#caller.call(kvMethods.range, request, readCall(options))).count;
   }
 
@@ -87,18 +94,12 @@ export class Kv {
    * @throws EtcdError from the iteration: `compacted` where the revision was compacted between two pages (begin again then).
    */
   pages(range: RangeInput, options: PagesOptions & CallOptions = {}): AsyncGenerator<Page, void, void> {
-    checkNames(options, 'pages', PAGES_OPTIONS, NOT_FOR_PAGES, CALL_OPTIONS);
-    const given = new Map(Object.entries(options));
-    if (NOT_FOR_PAGES.some((name) => given.get(name) !== undefined)) {
-      throw refusal('pages come in the order of the keys: sort and countOnly are for range()');
-    }
+    checkOptions<PagesOptions & CallOptions>(options, RULES.pages, 'pages');
+    const whole = toKeyRange(range, 'pages: range');
     const { signal, timeoutMs, pageSize: _pageSize, limit: _limit, revision: _revision, ...filters } = options;
     const call = readCall({ signal, timeoutMs, serializable: filters.serializable });
-    // Checked now, not when the first page is asked for.
-    const whole = toKeyRange(range);
-    rangeRequest(range, filters);
     return readPages(whole, pagePlan(options), async (part, limit, revision) => {
-      const request = pageRequest(part, { ...filters, limit, revision });
+      const request = rangeRequest(part, { ...filters, limit, revision });
       return rangeResultFrom(await this.#caller.call(kvMethods.range, request, call));
     });
   }
@@ -110,16 +111,16 @@ export class Kv {
    * @throws EtcdError `lease-not-found` (a `LeaseError`), `no-space`, `request-too-large`.
    */
   async put(key: KeyInput, value: KeyInput | undefined, options: PutOptions & CallOptions = {}): Promise<PutResult> {
-    checkNames(options, 'put', PUT_OPTIONS, CALL_OPTIONS);
+    checkOptions<PutOptions & CallOptions>(options, RULES.put, 'put');
     const request = putRequest(key, value, options);
-    const leaseId = options.lease === undefined ? undefined : leaseIdOf(options.lease, 'lease');
+    const leaseId = options.lease === undefined ? undefined : leaseIdOf(options.lease, 'put: lease');
     return putResultFrom(await this.#caller.call(kvMethods.put, request, { ...writeCall(options), leaseId }));
   }
 
   /** Deletes a key or a range, in one revision. Deleting what is not there is no error: `deleted` is 0n then. */
   async delete(range: RangeInput, options: DeleteOptions & CallOptions = {}): Promise<DeleteResult> {
-    checkNames(options, 'delete', DELETE_OPTIONS, CALL_OPTIONS);
-    const request = deleteRequest(range, options);
+    checkOptions<DeleteOptions & CallOptions>(options, RULES.delete, 'delete');
+    const request = deleteRequest(toKeyRange(range, 'delete: range'), options);
     return deleteResultFrom(await this.#caller.call(kvMethods.deleteRange, request, writeCall(options)));
   }
 
@@ -134,21 +135,14 @@ export class Kv {
    * @throws EtcdError `compacted` where it has been compacted already, `future-revision`.
    */
   async compact(revision: bigint, options: CompactOptions & CallOptions = {}): Promise<CompactResult> {
-    checkNames(options, 'compact', COMPACT_OPTIONS, CALL_OPTIONS);
+    checkOptions<CompactOptions & CallOptions>(options, RULES.compact, 'compact');
     const request = {
-      revision: long(requireInt64(revision, 'revision', 1n)),
-      physical: optionalBoolean(options.physical, 'physical'),
+      revision: long(requireInt64(revision, 'compact: revision', 1n)),
+      physical: options.physical === true,
     };
     const { header } = await this.#caller.call(kvMethods.compact, request, writeCall(options));
     return { header: headerFrom(header) };
   }
-}
-
-function pageRequest(part: KeyRange, options: RangeFilters & { limit: number }): ReturnType<typeof rangeRequest> {
-  const { key, rangeEnd } = part;
-  const request = rangeRequest({ key }, options);
-  if (rangeEnd !== undefined) request.rangeEnd = rangeEnd;
-  return request;
 }
 
 function readCall(options: CallOptions & { readonly serializable?: boolean | undefined }): UnaryCallOptions {

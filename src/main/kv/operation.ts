@@ -1,13 +1,13 @@
 /**
  * Operations of transactions: the builders `put`, `get`, `range`, `del`. Main thread; pure.
  */
-import { toKey, type KeyInput, type RangeInput } from '../../wire/key-range.js';
+import { checkOptions } from '../../wire/arguments.js';
+import { toKey, toKeyRange, type KeyInput, type RangeInput } from '../../wire/key-range.js';
 import {
-  checkNames,
-  DELETE_OPTIONS,
-  GET_OPTIONS,
-  PUT_OPTIONS,
-  RANGE_OPTIONS,
+  DELETE_RULES,
+  GET_RULES,
+  PUT_RULES,
+  RANGE_RULES,
   type DeleteOptions,
   type GetOptions,
   type PutOptions,
@@ -15,28 +15,30 @@ import {
 } from './kv-options.js';
 import { deleteRequest, putRequest, rangeRequest } from './requests.js';
 import type { Operation } from './txn-builder.js';
-import { rememberOperation } from './txn-requests.js';
+import { rememberOperation } from './txn-parts.js';
 
 /** Writes one key. Options as in `kv.put`. */
 export function put(key: KeyInput, value: KeyInput | undefined, options: PutOptions = {}): Operation<'put'> {
-  checkNames(options, 'put', PUT_OPTIONS);
+  checkOptions<PutOptions>(options, PUT_RULES, 'put');
   return rememberOperation('put', { requestPut: putRequest(key, value, options) });
 }
 
 /** Reads one key. Options as in `kv.get`. */
 export function get(key: KeyInput, options: GetOptions = {}): Operation<'get'> {
-  checkNames(options, 'get', GET_OPTIONS);
-  return rememberOperation('get', { requestRange: rangeRequest({ key: toKey(key) }, options) });
+  checkOptions<GetOptions>(options, GET_RULES, 'get');
+  return rememberOperation('get', {
+    requestRange: rangeRequest({ key: toKey(key, 'get: key'), rangeEnd: undefined }, options),
+  });
 }
 
 /** Reads a range. Options as in `kv.range`. */
 export function range(keys: RangeInput, options: RangeOptions = {}): Operation<'range'> {
-  checkNames(options, 'range', RANGE_OPTIONS);
-  return rememberOperation('range', { requestRange: rangeRequest(keys, options) });
+  checkOptions<RangeOptions>(options, RANGE_RULES, 'range');
+  return rememberOperation('range', { requestRange: rangeRequest(toKeyRange(keys, 'range: keys'), options) });
 }
 
 /** Deletes a key or a range. Options as in `kv.delete`. */
 export function del(keys: RangeInput, options: DeleteOptions = {}): Operation<'delete'> {
-  checkNames(options, 'del', DELETE_OPTIONS);
-  return rememberOperation('delete', { requestDeleteRange: deleteRequest(keys, options) });
+  checkOptions<DeleteOptions>(options, DELETE_RULES, 'del');
+  return rememberOperation('delete', { requestDeleteRange: deleteRequest(toKeyRange(keys, 'del: keys'), options) });
 }

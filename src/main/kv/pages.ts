@@ -3,7 +3,8 @@
  */
 import { compareKeys, type KeyRange } from '../../wire/key-range.js';
 import type { RangeResult } from './key-value.js';
-import { optionalCount, optionalRevision, type RangeFilters } from './kv-options.js';
+import type { OptionTable } from '../../wire/arguments.js';
+import { countRule, FILTER_RULES, type RangeFilters } from './kv-options.js';
 import { malformed } from './responses.js';
 
 export const DEFAULT_PAGE_SIZE = 1_000;
@@ -24,20 +25,18 @@ export interface Page extends RangeResult {
 /** Reads one page: so many keys from `range`, at a revision (undefined: now). */
 export type ReadPage = (range: KeyRange, limit: number, revision: bigint | undefined) => Promise<RangeResult>;
 
-/** Which pages to read; checked. */
+export const PAGES_RULES: OptionTable<PagesOptions> = { ...FILTER_RULES, pageSize: countRule, limit: countRule };
+
+/** Which pages to read. */
 export interface PagePlan {
   readonly pageSize: number;
   readonly limit: number;
   readonly revision: bigint | undefined;
 }
 
-/** @throws EtcdError `invalid-argument` */
-export function pagePlan(options: PagesOptions): PagePlan {
-  return {
-    pageSize: optionalCount(options.pageSize, 'pageSize') ?? DEFAULT_PAGE_SIZE,
-    limit: optionalCount(options.limit, 'limit') ?? Number.POSITIVE_INFINITY,
-    revision: optionalRevision(options.revision, 'revision'),
-  };
+/** The plan for checked options. */
+export function pagePlan({ pageSize, limit, revision }: PagesOptions): PagePlan {
+  return { pageSize: pageSize ?? DEFAULT_PAGE_SIZE, limit: limit ?? Number.POSITIVE_INFINITY, revision };
 }
 
 /** The first page comes even when it is empty, for its revision. Pages are read when they are asked for, one at a time. */

@@ -3,19 +3,11 @@
  * this is where a namespace is put in front.
  */
 import { longFromBigint } from '../../wire/int64.js';
-import { toBytes, toKey, toKeyRange, type KeyInput, type RangeInput } from '../../wire/key-range.js';
+import { invalidOption } from '../../wire/arguments.js';
+import { toBytes, toKey, type KeyInput, type KeyRange } from '../../wire/key-range.js';
 import { etcdserverpb as rpc } from '../../generated/etcd.js';
-import {
-  leaseIdOf,
-  optionalBoolean,
-  optionalCount,
-  optionalRevision,
-  refusal,
-  type DeleteOptions,
-  type PutOptions,
-  type RangeOptions,
-  type SortBy,
-} from './kv-options.js';
+import type { DeleteOptions, PutOptions, RangeOptions, SortBy } from './kv-options.js';
+import { leaseIdOf } from './lease-input.js';
 
 type Long = NonNullable<rpc.RangeRequest.$Properties['limit']>;
 
@@ -33,65 +25,61 @@ const SORT_TARGETS: Readonly<Record<SortBy, rpc.RangeRequest.SortTarget>> = {
   value: rpc.RangeRequest.SortTarget.VALUE,
 };
 
-export function rangeRequest(range: RangeInput, options: RangeOptions): rpc.RangeRequest.$Properties {
-  const { key, rangeEnd } = toKeyRange(range);
+/** The request for checked options. */
+export function rangeRequest({ key, rangeEnd }: KeyRange, options: RangeOptions): rpc.RangeRequest.$Properties {
   const request: rpc.RangeRequest.$Properties = { key };
   if (rangeEnd !== undefined) request.rangeEnd = rangeEnd;
-  const limit = optionalCount(options.limit, 'limit');
+  const { limit, revision, sort } = options;
   if (limit !== undefined) request.limit = long(BigInt(limit));
-  const revision = optionalRevision(options.revision, 'revision');
   if (revision !== undefined) request.revision = long(revision);
-  if (optionalBoolean(options.serializable, 'serializable')) request.serializable = true;
-  if (optionalBoolean(options.keysOnly, 'keysOnly')) request.keysOnly = true;
-  if (optionalBoolean(options.countOnly, 'countOnly')) request.countOnly = true;
+  if (options.serializable === true) request.serializable = true;
+  if (options.keysOnly === true) request.keysOnly = true;
+  if (options.countOnly === true) request.countOnly = true;
   for (const name of ['minModRevision', 'maxModRevision', 'minCreateRevision', 'maxCreateRevision'] as const) {
-    const bound = optionalRevision(options[name], name);
+    const bound = options[name];
     if (bound !== undefined) request[name] = long(bound);
   }
-  return { ...request, ...sortOf(options.sort) };
+  if (sort !== undefined) {
+    const { ASCEND, DESCEND } = rpc.RangeRequest.SortOrder;
+    request.sortTarget = SORT_TARGETS[sort.by];
+    request.sortOrder = sort.order === 'descending' ? DESCEND : ASCEND;
+  }
+  return request;
 }
 
-function sortOf(sort: RangeOptions['sort']): Pick<rpc.RangeRequest.$Properties, 'sortOrder' | 'sortTarget'> {
-  if (sort === undefined) return {};
-  const given: unknown = sort;
-  const allowed = `sort must be { by: ${Object.keys(SORT_TARGETS).join(' | ')}, order?: ascending | descending }`;
-  if (typeof given !== 'object' || given === null) throw refusal(allowed);
-  if (Object.keys(given).some((name) => name !== 'by' && name !== 'order')) throw refusal(allowed);
-  const { by, order = 'ascending' }: { by?: unknown; order?: unknown } = given;
-  if (typeof by !== 'string' || !Object.hasOwn(SORT_TARGETS, by)) throw refusal(allowed);
-  if (order !== 'ascending' && order !== 'descending') throw refusal(allowed);
-  return {
-    sortTarget: SORT_TARGETS[by as SortBy], // one of its own keys, checked above
-    sortOrder: order === 'ascending' ? rpc.RangeRequest.SortOrder.ASCEND : rpc.RangeRequest.SortOrder.DESCEND,
-  };
-}
-
+/**
+ * The request for checked options.
+ *
+ * @throws EtcdError `invalid-argument` for a key or value that is none, and for options that exclude each other; `lease-ended`.
+ */
 export function putRequest(
   key: KeyInput,
   value: KeyInput | undefined,
   options: PutOptions,
 ): rpc.PutRequest.$Properties {
-  const request: rpc.PutRequest.$Properties = { key: toKey(key) };
-  if (optionalBoolean(options.ignoreValue, 'ignoreValue')) {
-    if (value !== undefined) throw refusal('ignoreValue keeps the value that the key has: pass undefined as value');
+  const request: rpc.PutRequest.$Properties = { key: toKey(key, 'put: key') };
+  if (options.ignoreValue === true) {
+    if (value !== undefined)
+      throw invalidOption('put: value must be undefined with ignoreValue, which keeps the old one');
     request.ignoreValue = true;
   } else {
-    request.value = toBytes(value, 'value');
+    request.value = toBytes(value, 'put: value');
   }
-  if (optionalBoolean(options.ignoreLease, 'ignoreLease')) {
-    if (options.lease !== undefined) throw refusal('ignoreLease keeps the lease that the key has: leave lease out');
+  const hasLease = Object.hasOwn(options, 'lease');
+  if (options.ignoreLease === true) {
+    if (hasLease) throw invalidOption('put: lease must be left out with ignoreLease, which keeps the old one');
     request.ignoreLease = true;
-  } else if (options.lease !== undefined) {
-    request.lease = long(leaseIdOf(options.lease, 'lease'));
+  } else if (hasLease) {
+    request.lease = long(leaseIdOf(options.lease, 'put: lease'));
   }
-  if (optionalBoolean(options.prevKv, 'prevKv')) request.prevKv = true;
+  if (options.prevKv === true) request.prevKv = true;
   return request;
 }
 
-export function deleteRequest(range: RangeInput, options: DeleteOptions): rpc.DeleteRangeRequest.$Properties {
-  const { key, rangeEnd } = toKeyRange(range);
+/** The request for checked options. */
+export function deleteRequest({ key, rangeEnd }: KeyRange, options: DeleteOptions): rpc.DeleteRangeRequest.$Properties {
   const request: rpc.DeleteRangeRequest.$Properties = { key };
   if (rangeEnd !== undefined) request.rangeEnd = rangeEnd;
-  if (optionalBoolean(options.prevKv, 'prevKv')) request.prevKv = true;
+  if (options.prevKv === true) request.prevKv = true;
   return request;
 }

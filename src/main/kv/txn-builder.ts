@@ -1,7 +1,8 @@
 /**
  * What a transaction consists of, step by step. Main thread; sends nothing.
  */
-import { refusal } from './kv-options.js';
+import { invalidOption } from '../../wire/arguments.js';
+import { compareRequest, operationRequest } from './txn-parts.js';
 
 /** One condition of a transaction, made by `compare`. */
 export interface Comparison {
@@ -34,28 +35,33 @@ export class TxnBuilder {
   readonly #success: TxnStep[] = [];
   readonly #failure: TxnStep[] = [];
 
-  /** All must hold for the `then` branch to run; none given always hold. */
+  /** All must hold for the `then` branch to run; none given always hold. @throws EtcdError `invalid-argument`. */
   if(...comparisons: readonly Comparison[]): this {
+    for (const comparison of comparisons) compareRequest(comparison);
     this.#comparisons.push(...comparisons);
     return this;
   }
 
-  /** What runs when all comparisons hold, in this order and in one revision. */
+  /** What runs when all comparisons hold, in this order and in one revision. @throws EtcdError `invalid-argument`. */
   then(...steps: readonly TxnStep[]): this {
     const [first, reject]: readonly unknown[] = steps;
     if (typeof first === 'function') {
       // `await builder` calls this with two functions. It must not look like a transaction that was sent.
-      const error = refusal('a transaction is sent by commit(): await that, not the builder');
+      const error = invalidOption(
+        'then: steps must be operations, not functions: a transaction is sent by commit(); await that, not the builder',
+      );
       if (typeof reject !== 'function') throw error;
       (reject as (error: Error) => void)(error); // what `await` passes
       return this;
     }
+    checkSteps(steps, 'then');
     this.#success.push(...steps);
     return this;
   }
 
-  /** What runs when some comparison does not hold. */
+  /** What runs when some comparison does not hold. @throws EtcdError `invalid-argument`. */
   else(...steps: readonly TxnStep[]): this {
+    checkSteps(steps, 'else');
     this.#failure.push(...steps);
     return this;
   }
@@ -64,6 +70,10 @@ export class TxnBuilder {
   steps(): TxnSteps {
     return { comparisons: [...this.#comparisons], success: [...this.#success], failure: [...this.#failure] };
   }
+}
+
+function checkSteps(steps: readonly TxnStep[], what: string): void {
+  for (const step of steps) if (!(step instanceof TxnBuilder)) operationRequest(step, what);
 }
 
 /** A transaction to be nested in another one. */

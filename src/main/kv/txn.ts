@@ -1,10 +1,10 @@
 /**
  * A transaction that can be sent. Main thread.
  */
-import type { CallOptions } from '../unary/call-scope.js';
+import { checkOptions } from '../../wire/arguments.js';
+import { CALL_RULES, type CallOptions } from '../unary/call-scope.js';
 import { kvMethods } from '../unary/etcd-methods.js';
 import type { UnaryCaller } from '../unary/unary-method.js';
-import { CALL_OPTIONS, checkNames } from './kv-options.js';
 import { TxnBuilder } from './txn-builder.js';
 import { isReadOnly, txnRequest } from './txn-requests.js';
 import { txnResultFrom } from './txn-answer.js';
@@ -31,7 +31,7 @@ export class Txn extends TxnBuilder {
    * every call.
    */
   async commit(options: CallOptions = {}): Promise<TxnResult> {
-    checkNames(options, 'commit', CALL_OPTIONS);
+    checkOptions<CallOptions>(options, CALL_RULES, 'commit');
     const steps = this.steps();
     const response = await this.#caller.call(kvMethods.txn, txnRequest(steps), {
       signal: options.signal,

@@ -2,11 +2,9 @@
  * The life of one unary call across all its attempts: its time limit, the caller's signal, the client's close, and what is
  * known of the request's fate. Main thread. Knows nothing of endpoints or gRPC.
  */
+import { optional, signalRule, timeoutRule, type OptionTable } from '../../wire/arguments.js';
 import { EtcdError, type EtcdErrorInit, type Outcome } from '../../wire/errors.js';
 import { linkAbort } from '../abort-link.js';
-
-/** The longest time limit that a timer can keep. */
-export const MAX_TIMEOUT_MS = 2_147_483_647;
 
 /** What every call takes. */
 export interface CallOptions {
@@ -15,6 +13,8 @@ export interface CallOptions {
   /** Limit for the whole call with all its attempts, in milliseconds. Default: the engine's `requestTimeoutMs`. */
   readonly timeoutMs?: number | undefined;
 }
+
+export const CALL_RULES: OptionTable<CallOptions> = { signal: signalRule, timeoutMs: timeoutRule };
 
 type Ending = 'timeout' | 'aborted' | 'closed';
 
@@ -42,8 +42,10 @@ export class CallScope {
     defaultTimeoutMs: number,
     open: Set<CallScope>,
   ) {
-    this.timeoutMs = checkedTimeoutMs(options.timeoutMs) ?? defaultTimeoutMs;
-    this.#signal = checkedSignal(options.signal);
+    optional(timeoutRule)(options.timeoutMs, 'timeoutMs');
+    optional(signalRule)(options.signal, 'signal');
+    this.timeoutMs = options.timeoutMs ?? defaultTimeoutMs;
+    this.#signal = options.signal;
     this.deadlineMs = performance.now() + this.timeoutMs;
     this.#open = open;
     open.add(this);
@@ -161,18 +163,4 @@ export class CallScope {
       endpoint: failure.endpoint,
     });
   }
-}
-
-function checkedTimeoutMs(timeoutMs: unknown): number | undefined {
-  if (timeoutMs === undefined) return undefined;
-  if (typeof timeoutMs === 'number' && timeoutMs >= 1 && timeoutMs <= MAX_TIMEOUT_MS) return timeoutMs;
-  throw new EtcdError(`timeoutMs must be a number of milliseconds from 1 to ${String(MAX_TIMEOUT_MS)}`, {
-    code: 'invalid-argument',
-    outcome: 'not-sent',
-  });
-}
-
-function checkedSignal(signal: unknown): AbortSignal | undefined {
-  if (signal === undefined || signal instanceof AbortSignal) return signal;
-  throw new EtcdError('signal must be an AbortSignal', { code: 'invalid-argument', outcome: 'not-sent' });
 }

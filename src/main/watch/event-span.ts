@@ -1,4 +1,5 @@
 /** A run of events in a batch, as an iterable of views. Main thread; pure. */
+import { indexRule } from '../../wire/arguments.js';
 import type { EventBatchData } from '../../wire/event-batch.js';
 import { WatchEvent } from './watch-event.js';
 
@@ -15,8 +16,9 @@ export class EventSpan implements Iterable<WatchEvent> {
     this.length = length;
   }
 
-  /** The event at `index`, counted from the end when negative; undefined outside. */
+  /** The event at `index`, counted from the end when negative; undefined outside. @throws EtcdError `invalid-argument` for no whole number. */
   at(index: number): WatchEvent | undefined {
+    indexRule(index, 'at: index');
     const from = index < 0 ? index + this.length : index;
     return from >= 0 && from < this.length ? new WatchEvent(this.#data, this.#first + from) : undefined;
   }

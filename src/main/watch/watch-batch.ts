@@ -1,4 +1,5 @@
 /** What a single watch delivers at a time. Main thread; pure views. */
+import { indexRule } from '../../wire/arguments.js';
 import type { WatchSlice } from './watch-entry.js';
 import { WatchEvent } from './watch-event.js';
 
@@ -31,8 +32,9 @@ export class WatchBatch implements Iterable<WatchEvent> {
     return this.length === 0;
   }
 
-  /** The event at `index`, counted from the end when negative; undefined outside. */
+  /** The event at `index`, counted from the end when negative; undefined outside. @throws EtcdError `invalid-argument` for no whole number. */
   at(index: number): WatchEvent | undefined {
+    indexRule(index, 'at: index');
     let from = index < 0 ? index + this.length : index;
     if (from < 0 || from >= this.length) return undefined;
     const { data, starts } = this.#slice;

@@ -62,16 +62,20 @@ describe('nothing wrong is ever sent', () => {
   // What a JavaScript caller may pass, hence the casts.
   const bad = (value: unknown): never => value as never;
   it.each<[string, (kv: Kv) => unknown, RegExp]>([
-    ['an empty key', (kv) => kv.get(''), /^key must not be empty/u],
-    ['no key at all', (kv) => kv.get(bad(undefined)), /^key must be a string or a Uint8Array/u],
-    ['no key in a transaction', () => get(bad(undefined)), /^key must be a string or a Uint8Array/u],
+    ['an empty key', (kv) => kv.get(''), /^get: key must not be empty/u],
+    ['no key at all', (kv) => kv.get(bad(undefined)), /^get: key must be a string or a Uint8Array/u],
+    ['no key in a transaction', () => get(bad(undefined)), /^get: key must be a string or a Uint8Array/u],
     ['an object that is no range', (kv) => kv.range(bad({})), /not an object without any of these/u],
     ['an array as range', (kv) => kv.range(bad(['a', 'b'])), /not an array/u],
-    ['an array as options', (kv) => kv.get('k', bad([])), /options of get must be an object/u],
-    ['null as options of pages', (kv) => kv.pages('k', bad(null)), /options of pages must be an object/u],
+    ['an array as options', (kv) => kv.get('k', bad([])), /^get: options must be an object, not /u],
+    ['null as options of pages', (kv) => kv.pages('k', bad(null)), /^pages: options must be an object, not null/u],
     ['pages that are sorted', (kv) => kv.pages('k', bad({ sort: { by: 'key' } })), /pages come in the order/u],
-    ['a sort with a typing error', (kv) => kv.range('k', { sort: bad({ by: 'key', oder: 'x' }) }), /sort must be/u],
-    ['null as lease to compare', () => compare('k').lease.equals(bad(null)), /lease must be a bigint/u],
+    [
+      'a sort with a typing error',
+      (kv) => kv.range('k', { sort: bad({ by: 'key', oder: 'x' }) }),
+      /sort: unknown option 'oder'/u,
+    ],
+    ['null as lease to compare', () => compare('k').lease.equals(bad(null)), /operand must be a lease, a session/u],
     ['an empty key to put', (kv) => kv.put('', 'v'), /key must not be empty/u],
     ['a key that is no key', (kv) => kv.put(bad(7), 'v'), /key must be a string or a Uint8Array/u],
     ['no value', (kv) => kv.put('k', undefined), /value must be/u],
@@ -79,23 +83,31 @@ describe('nothing wrong is ever sent', () => {
     ['ignoreValue with a value', (kv) => kv.put('k', 'v', { ignoreValue: true }), /ignoreValue/u],
     ['ignoreLease with a lease', (kv) => kv.put('k', 'v', { ignoreLease: true, lease: 1n }), /ignoreLease/u],
     ['lease 0n', (kv) => kv.put('k', 'v', { lease: 0n }), /lease must not be 0n/u],
-    ['a lease that is a number', (kv) => kv.put('k', 'v', { lease: bad(7) }), /lease must be a bigint/u],
-    ['a lease beyond 64 bits', (kv) => kv.put('k', 'v', { lease: { leaseId: 2n ** 63n } }), /lease must be a bigint/u],
+    [
+      'a lease that is a number',
+      (kv) => kv.put('k', 'v', { lease: bad(7) }),
+      /lease must be a lease, a session or a lease's id/u,
+    ],
+    [
+      'a lease beyond 64 bits',
+      (kv) => kv.put('k', 'v', { lease: { leaseId: 2n ** 63n } }),
+      /leaseId must be a bigint/u,
+    ],
     ['prevKv of another type', (kv) => kv.put('k', 'v', { prevKv: bad(1) }), /prevKv must be true or false/u],
     [
       'a misspelt option',
       (kv) => kv.put('k', 'v', bad({ prevKV: true })),
-      /put has no option 'prevKV'; allowed are lease/u,
+      /put: unknown option 'prevKV'; did you mean 'prevKv'/u,
     ],
-    ['options that are none', (kv) => kv.get('k', bad(7)), /options of get must be an object/u],
+    ['options that are none', (kv) => kv.get('k', bad(7)), /^get: options must be an object, not /u],
     ['revision 0n', (kv) => kv.get('k', { revision: 0n }), /revision must be a bigint from 1n/u],
     ['a revision that is a number', (kv) => kv.get('k', { revision: bad(5) }), /revision must be a bigint/u],
     ['limit 0', (kv) => kv.range('k', { limit: 0 }), /limit must be a whole number from 1/u],
     ['half a limit', (kv) => kv.range('k', { limit: 1.5 }), /limit must be/u],
-    ['a limit on get', (kv) => kv.get('k', bad({ limit: 1 })), /get has no option 'limit'/u],
-    ['an unknown sort', (kv) => kv.range('k', { sort: { by: bad('size') } }), /sort must be \{ by: key/u],
-    ['a sort by __proto__', (kv) => kv.range('k', { sort: { by: bad('__proto__') } }), /sort must be/u],
-    ['an unknown order', (kv) => kv.range('k', { sort: { by: 'key', order: bad('up') } }), /sort must be/u],
+    ['a limit on get', (kv) => kv.get('k', bad({ limit: 1 })), /^get: unknown option 'limit'/u],
+    ['an unknown sort', (kv) => kv.range('k', { sort: { by: bad('size') } }), /sort: by must be 'key' or/u],
+    ['a sort by __proto__', (kv) => kv.range('k', { sort: { by: bad('__proto__') } }), /sort: by must be/u],
+    ['an unknown order', (kv) => kv.range('k', { sort: { by: 'key', order: bad('up') } }), /sort: order must be/u],
     ['an empty range', (kv) => kv.range({ from: 'b', to: 'a' }), /below/u],
     ['minModRevision 0n', (kv) => kv.range('k', { minModRevision: 0n }), /minModRevision/u],
     ['a page size of 0', (kv) => kv.pages('k', { pageSize: 0 }), /pageSize/u],
@@ -113,11 +125,11 @@ describe('nothing wrong is ever sent', () => {
           .txn()
           .then(bad({ kind: 'put' }))
           .commit(),
-      /then\(\) takes operations/u,
+      /then: steps must be made by put/u,
     ],
-    ['a comparison that is none', (kv) => kv.txn().if(bad(true)).commit(), /if\(\) takes comparisons/u],
-    ['null as a comparison', (kv) => kv.txn().if(bad(null)).commit(), /if\(\) takes comparisons/u],
-    ['a comparison with a number', () => compare('k').version.equals(bad(1)), /version must be a bigint/u],
+    ['a comparison that is none', (kv) => kv.txn().if(bad(true)).commit(), /if: comparisons must be made by compare/u],
+    ['null as a comparison', (kv) => kv.txn().if(bad(null)).commit(), /if: comparisons must be made by compare/u],
+    ['a comparison with a number', () => compare('k').version.equals(bad(1)), /operand must be a bigint/u],
     ['a comparison with a negative version', () => compare('k').version.equals(-1n), /from 0n/u],
     ['a comparison of nothing', () => compare(''), /must not be empty/u],
     [
@@ -135,6 +147,29 @@ describe('nothing wrong is ever sent', () => {
     expect(error).toMatchObject({ code: 'invalid-argument', outcome: 'not-sent' });
     expect(error.message).toMatch(why);
     expect(caller.sent).toHaveLength(0);
+  });
+
+  it('a lease that is missing is refused, never put without one', async () => {
+    const caller = new FakeCaller();
+    const between: { lease: { leaseId: bigint } | undefined } = { lease: undefined };
+    const missing = await failureOf(() => new Kv(caller).put('k', 'v', bad({ lease: between.lease })));
+    expect(missing).toMatchObject({ code: 'invalid-argument', outcome: 'not-sent' });
+    expect(missing.message).toMatch(/put: lease must be .*, not undefined/u);
+    const session = { ...between, close: () => undefined };
+    const none = await failureOf(() => new Kv(caller).put('k', 'v', { lease: session }));
+    expect(none).toMatchObject({ code: 'lease-ended', outcome: 'not-sent', retryable: true });
+    expect(await failureOf(() => put('k', 'v', bad({ lease: undefined })))).toMatchObject({ code: 'invalid-argument' });
+    expect(caller.sent).toHaveLength(0);
+  });
+
+  it('a session stands for the lease that it holds', async () => {
+    const caller = new FakeCaller(rpc.PutResponse.encode({ header }).finish());
+    await new Kv(caller).put('k', 'v', {
+      lease: { lease: { leaseId: 77n, isAlive: () => true }, close: () => undefined },
+    });
+    const [sent] = caller.sent;
+    expect(sent?.options.leaseId).toBe(77n);
+    expect(rpc.PutRequest.decode(sent?.request ?? new Uint8Array(0)).lease).toMatchObject({ low: 77 });
   });
 
   it('a key put twice in one branch, but not one in each branch', async () => {
