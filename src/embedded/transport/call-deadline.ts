@@ -16,11 +16,33 @@ const UNIT_MS: Readonly<Partial<Record<string, number>>> = {
 // Node fires a timer of a longer delay at once.
 const LONGEST_DELAY_MS = 2 ** 31 - 1;
 
-/** Reads `grpc-timeout`; undefined where there is none, or none that can be read. */
+/** As Go's duration cannot be longer. */
+const LONGEST_TEXT = 9;
+
+/**
+ * Reads `grpc-timeout`; undefined where there is none.
+ *
+ * @throws MalformedTimeout with the words of etcd's gRPC library.
+ */
 export function timeoutMs(header: string | string[] | undefined): number | undefined {
-  const match = typeof header === 'string' ? /^(\d{1,8})([HMSmun])$/u.exec(header) : null;
-  if (match === null) return undefined;
-  return Number(match[1]) * (UNIT_MS[match[2] ?? ''] ?? 0);
+  if (header === undefined) return undefined;
+  const text = typeof header === 'string' ? header : header.join(', ');
+  const quoted = JSON.stringify(text);
+  if (text.length < 2) throw new MalformedTimeout(`transport: timeout string is too short: ${quoted}`);
+  if (text.length > LONGEST_TEXT) throw new MalformedTimeout(`transport: timeout string is too long: ${quoted}`);
+  const unitMs = UNIT_MS[text.slice(-1)];
+  if (unitMs === undefined) throw new MalformedTimeout(`transport: timeout unit is not recognized: ${quoted}`);
+  const digits = text.slice(0, -1);
+  if (!/^[+-]?\d+$/u.test(digits))
+    throw new MalformedTimeout(`strconv.ParseInt: parsing ${JSON.stringify(digits)}: invalid syntax`);
+  return Number(digits) * unitMs;
+}
+
+/** A `grpc-timeout` that cannot be read: refused before anything else of the call is looked at. */
+export class MalformedTimeout extends Error {}
+
+export function deadlineExceeded(): RpcFailure {
+  return new RpcFailure(GrpcStatus.DEADLINE_EXCEEDED, 'context deadline exceeded');
 }
 
 /** Runs `expired` when the limit has passed; gives what stops that. */
@@ -28,7 +50,7 @@ export function startDeadline(limitMs: number | undefined, expired: (failure: Rp
   if (limitMs === undefined) return () => undefined;
   const timer = setTimeout(
     () => {
-      expired(new RpcFailure(GrpcStatus.DEADLINE_EXCEEDED, 'context deadline exceeded'));
+      expired(deadlineExceeded());
     },
     Math.min(limitMs, LONGEST_DELAY_MS),
   );

@@ -3,6 +3,7 @@
  */
 import { GrpcStatus } from '../../wire/server-errors.js';
 import { RpcFailure } from '../rpc-failure.js';
+import type { MessageEncoding } from './message-encoding.js';
 
 /** The trailers of a call that was answered. */
 export const OK_TRAILERS: Readonly<Record<string, string>> = { 'grpc-status': '0' };
@@ -12,6 +13,11 @@ export const ANSWER_HEADERS: Readonly<Record<string, string | number>> = {
   ':status': 200,
   'content-type': 'application/grpc',
 };
+
+/** {@link ANSWER_HEADERS} of a call whose answers are encoded. */
+export function answerHeaders(encoding: MessageEncoding | undefined): Readonly<Record<string, string | number>> {
+  return encoding === 'gzip' ? { ...ANSWER_HEADERS, 'grpc-encoding': encoding } : ANSWER_HEADERS;
+}
 
 /** The trailers of a refused call. */
 export function failureTrailers({ status, message }: RpcFailure): Record<string, string> {

@@ -16,13 +16,14 @@ import { GrpcStatus } from '../../wire/server-errors.js';
 import { RpcFailure } from '../rpc-failure.js';
 import type { Service } from '../services/service.js';
 import { HttpCallContext, type ConnectionFacts } from './call-context.js';
-import { timeoutMs } from './call-deadline.js';
-import { failureOf, failureTrailers } from './call-status.js';
-import { decompressorMissing, FrameReader } from './message-frames.js';
+import { deadlineExceeded, MalformedTimeout, timeoutMs } from './call-deadline.js';
+import { ANSWER_HEADERS, failureOf, failureTrailers } from './call-status.js';
+import { messageEncoding } from './message-encoding.js';
+import { FrameReader } from './message-frames.js';
 import { Routes } from './routes.js';
 import { openServerSocket, type ListenAddress, type ServerTls } from './server-socket.js';
 import { HttpStreamCall } from './stream-call.js';
-import { refuseCall, serveUnary } from './unary-call.js';
+import { refuseCall, resetUnlessEnded, serveUnary } from './unary-call.js';
 
 /** What a listener is made of. */
 export interface ListenerOptions {
@@ -144,18 +145,26 @@ export class GrpcListener {
       return;
     }
     try {
-      const method = this.#routes.find(headers[':path'] ?? '');
-      const encoding = headers['grpc-encoding'];
-      if (typeof encoding === 'string' && encoding !== 'identity') throw decompressorMissing(encoding);
-      const reader = new FrameReader(undefined, this.#maxMessageBytes);
-      const context = new HttpCallContext(headers, facts);
       const limitMs = timeoutMs(headers['grpc-timeout']);
+      // A call that comes too late is not begun.
+      if (limitMs !== undefined && limitMs <= 0) throw deadlineExceeded();
+      const method = this.#routes.find(headers[':path'] ?? '');
+      const reader = new FrameReader(messageEncoding(headers['grpc-encoding']), this.#maxMessageBytes);
+      const context = new HttpCallContext(headers, facts);
       if (method.kind === 'unary') serveUnary(method, { stream, reader, context, limitMs });
       else new HttpStreamCall(stream, reader, context, limitMs).serve(method);
     } catch (thrown) {
-      refuseCall(stream, failureOf(thrown));
+      if (thrown instanceof MalformedTimeout) refuseTimeout(stream, thrown);
+      else refuseCall(stream, failureOf(thrown));
     }
   }
+}
+
+function refuseTimeout(stream: ServerHttp2Stream, { message }: MalformedTimeout): void {
+  const failure = new RpcFailure(GrpcStatus.INTERNAL, `malformed grpc-timeout: ${message}`);
+  stream.respond({ ...ANSWER_HEADERS, ...failureTrailers(failure), ':status': 400 }, { endStream: true });
+  stream.resume();
+  resetUnlessEnded(stream);
 }
 
 /** As etcd's gRPC library does: of an HTTP status and, but for other methods, a gRPC one. */

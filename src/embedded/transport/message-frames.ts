@@ -3,21 +3,24 @@
  */
 import { GrpcStatus } from '../../wire/server-errors.js';
 import { RpcFailure } from '../rpc-failure.js';
+import { compressed, decompressed, type MessageEncoding } from './message-encoding.js';
 
 const HEAD_BYTES = 5;
 
 /** The frame of one message. */
-export function frameOf(message: Uint8Array): Buffer {
-  const frame = Buffer.allocUnsafe(HEAD_BYTES + message.length);
-  frame[0] = 0;
-  frame.writeUInt32BE(message.length, 1);
-  frame.set(message, HEAD_BYTES);
+export function frameOf(message: Uint8Array, encoding?: MessageEncoding): Buffer {
+  const isPacked = encoding === 'gzip';
+  const body = isPacked ? compressed(message) : message;
+  const frame = Buffer.allocUnsafe(HEAD_BYTES + body.length);
+  frame[0] = isPacked ? 1 : 0;
+  frame.writeUInt32BE(body.length, 1);
+  frame.set(body, HEAD_BYTES);
   return frame;
 }
 
 /** Cuts what arrives, however it was split, into messages. */
 export class FrameReader {
-  readonly #encoding: string | undefined;
+  readonly #encoding: MessageEncoding | undefined;
   readonly #maxBytes: number;
   #held: Buffer | undefined;
 
@@ -25,9 +28,14 @@ export class FrameReader {
    * @param encoding the call's `grpc-encoding`.
    * @param maxBytes the largest message.
    */
-  constructor(encoding: string | undefined, maxBytes: number) {
+  constructor(encoding: MessageEncoding | undefined, maxBytes: number) {
     this.#encoding = encoding;
     this.#maxBytes = maxBytes;
+  }
+
+  /** The encoding of the call's messages, which its answers have too. */
+  get encoding(): MessageEncoding | undefined {
+    return this.#encoding;
   }
 
   /** Whether a message has begun and not ended. */
@@ -38,30 +46,31 @@ export class FrameReader {
   /**
    * The messages that are complete now: views of the chunk where that holds them whole.
    *
-   * @throws RpcFailure with the texts of etcd's gRPC library: too large, compressed, or no frame at all.
+   * @throws RpcFailure with the texts of etcd's gRPC library: too large, not to be decompressed, or no frame at all.
    */
   read(chunk: Buffer): Buffer[] {
     let bytes = this.#held === undefined ? chunk : Buffer.concat([this.#held, chunk]);
     this.#held = undefined;
     const messages: Buffer[] = [];
     while (bytes.length >= HEAD_BYTES) {
-      this.#checkFlag(bytes[0] ?? 0);
+      const isPacked = this.#isPacked(bytes[0] ?? 0);
       const length = bytes.readUInt32BE(1);
       if (length > this.#maxBytes) throw tooLarge(length, this.#maxBytes);
       if (bytes.length < HEAD_BYTES + length) break;
-      messages.push(bytes.subarray(HEAD_BYTES, HEAD_BYTES + length));
+      const body = bytes.subarray(HEAD_BYTES, HEAD_BYTES + length);
+      messages.push(isPacked ? decompressed(body, this.#maxBytes) : body);
       bytes = bytes.subarray(HEAD_BYTES + length);
     }
     if (bytes.length > 0) this.#held = bytes;
     return messages;
   }
 
-  #checkFlag(flag: number): void {
-    if (flag === 0) return;
+  #isPacked(flag: number): boolean {
+    if (flag === 0) return false;
     if (flag !== 1) throw new RpcFailure(GrpcStatus.INTERNAL, `grpc: received unexpected payload format ${flag}`);
     if (this.#encoding === undefined || this.#encoding === 'identity')
       throw new RpcFailure(GrpcStatus.INTERNAL, 'grpc: compressed flag set with identity or empty encoding');
-    throw decompressorMissing(this.#encoding);
+    return true;
   }
 }
 
@@ -69,13 +78,5 @@ function tooLarge(length: number, maxBytes: number): RpcFailure {
   return new RpcFailure(
     GrpcStatus.RESOURCE_EXHAUSTED,
     `grpc: received message larger than max (${length} vs. ${maxBytes})`,
-  );
-}
-
-/** etcd's answer to a compressed request. */
-export function decompressorMissing(encoding: string): RpcFailure {
-  return new RpcFailure(
-    GrpcStatus.UNIMPLEMENTED,
-    `grpc: Decompressor is not installed for grpc-encoding ${JSON.stringify(encoding)}`,
   );
 }

@@ -7,9 +7,9 @@ import type { RpcFailure } from '../rpc-failure.js';
 import type { StreamCall, StreamMethod } from '../services/service.js';
 import type { HttpCallContext } from './call-context.js';
 import { startDeadline } from './call-deadline.js';
-import { ANSWER_HEADERS, failureOf, failureTrailers, OK_TRAILERS } from './call-status.js';
+import { answerHeaders, failureOf, failureTrailers, OK_TRAILERS } from './call-status.js';
 import { frameOf, type FrameReader } from './message-frames.js';
-import { refuseCall } from './unary-call.js';
+import { refuseCall, resetUnlessEnded } from './unary-call.js';
 
 /** More than this waiting for the client tells the handler to stop. */
 const HIGH_WATER_BYTES = 256 * 1024;
@@ -96,7 +96,7 @@ export class HttpStreamCall implements StreamCall<Uint8Array, Uint8Array> {
 
   writeEncoded(bytes: Uint8Array): boolean {
     if (this.#state !== 'open' || this.#stream.destroyed) return true;
-    const frame = frameOf(bytes);
+    const frame = frameOf(bytes, this.#reader.encoding);
     this.#pending.push(frame);
     this.#pendingBytes += frame.length;
     if (this.#pendingBytes >= FLUSH_BYTES) this.#flush();
@@ -123,11 +123,7 @@ export class HttpStreamCall implements StreamCall<Uint8Array, Uint8Array> {
         this.#respond();
         stream.once('wantTrailers', () => {
           stream.sendTrailers(trailers);
-          // A client that has not half-closed would keep the stream open. A reset overtakes trailers that have not left.
-          if (!stream.readableEnded)
-            setImmediate(() => {
-              stream.close(constants.NGHTTP2_NO_ERROR);
-            });
+          resetUnlessEnded(stream);
         });
         stream.end();
       }
@@ -142,7 +138,8 @@ export class HttpStreamCall implements StreamCall<Uint8Array, Uint8Array> {
   }
 
   #respond(): void {
-    if (!this.#stream.headersSent) this.#stream.respond(ANSWER_HEADERS, { waitForTrailers: true });
+    if (!this.#stream.headersSent)
+      this.#stream.respond(answerHeaders(this.#reader.encoding), { waitForTrailers: true });
   }
 
   #flush(): void {

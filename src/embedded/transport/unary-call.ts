@@ -1,13 +1,13 @@
 /**
  * Serves one unary call on its HTTP/2 stream. Server thread.
  */
-import type { ServerHttp2Stream } from 'node:http2';
+import { constants, type ServerHttp2Stream } from 'node:http2';
 import { GrpcStatus } from '../../wire/server-errors.js';
 import { RpcFailure } from '../rpc-failure.js';
 import type { UnaryMethod } from '../services/service.js';
 import type { HttpCallContext } from './call-context.js';
 import { startDeadline } from './call-deadline.js';
-import { ANSWER_HEADERS, failureOf, failureTrailers, OK_TRAILERS } from './call-status.js';
+import { ANSWER_HEADERS, answerHeaders, failureOf, failureTrailers, OK_TRAILERS } from './call-status.js';
 import { frameOf, type FrameReader } from './message-frames.js';
 
 /** What a call is served with. */
@@ -34,11 +34,11 @@ export function serveUnary(method: UnaryMethod, { stream, reader, context, limit
     state = 'answered';
     stopDeadline();
     if (stream.destroyed) return;
-    stream.respond(ANSWER_HEADERS, { waitForTrailers: true });
+    stream.respond(answerHeaders(reader.encoding), { waitForTrailers: true });
     stream.once('wantTrailers', () => {
       stream.sendTrailers(OK_TRAILERS);
     });
-    stream.end(frameOf(message));
+    stream.end(frameOf(message, reader.encoding));
   };
   const run = (request: Buffer): void => {
     state = 'running';
@@ -47,16 +47,15 @@ export function serveUnary(method: UnaryMethod, { stream, reader, context, limit
       answer(result);
       return;
     }
-    // Only a call that waits can outlive its limit.
-    stopDeadline = startDeadline(limitMs, (failure) => {
-      refuse(failure);
-      context.abort();
-    });
     result.then(answer, (thrown: unknown) => {
       refuse(failureOf(thrown));
     });
   };
 
+  stopDeadline = startDeadline(limitMs, (failure) => {
+    refuse(failure);
+    context.abort();
+  });
   stream.on('data', (chunk: Buffer) => {
     // The message is all that counts; what a client sends after it is read and forgotten.
     if (state !== 'reading') return;
@@ -84,4 +83,12 @@ export function refuseCall(stream: ServerHttp2Stream, failure: RpcFailure): void
   stream.respond({ ...ANSWER_HEADERS, ...failureTrailers(failure) }, { endStream: true });
   // What the client still sends is thrown away, so that its flow control does not hold the connection up.
   stream.resume();
+  resetUnlessEnded(stream);
+}
+
+/** A client that has not half-closed would keep the stream open. A reset overtakes an end that has not left. */
+export function resetUnlessEnded(stream: ServerHttp2Stream): void {
+  setImmediate(() => {
+    if (!stream.readableEnded) stream.close(constants.NGHTTP2_NO_ERROR);
+  });
 }
