@@ -82,6 +82,18 @@ export class BatchSlice<Owner extends SliceOwner> {
     return new BatchSlice(this.data, this.starts, this.entries, segments);
   }
 
+  /** {@link firstRevisionOf} of every watch in it that has events. */
+  firstRevisions(): Map<Owner, number> {
+    const firsts = new Map<Owner, number>();
+    for (let index = 0; index < this.segmentCount; index += 1) {
+      const segment = this.segmentAt(index);
+      const entry = this.entries[segment];
+      if (entry === undefined || firsts.has(entry) || (this.data.segmentEvents[segment] ?? 0) === 0) continue;
+      firsts.set(entry, this.data.modRevision[this.starts[segment] ?? 0] ?? 0);
+    }
+    return firsts;
+  }
+
   /**
    * This slice, all of it wanted, as it may wait: on its own when it is the lesser part of what its batch holds, whatever the
    * neighbours' part consists of. The bytes count against the budget of whoever keeps it: its own, so that nobody pays for a

@@ -163,7 +163,7 @@ export class Outlet<View> implements WatchOwner {
       if (this.#lagging.has(entry) || this.#ending.has(entry)) continue;
       if (isFatal) {
         this.#router.drop(entry);
-        this.#endLater(entry, this.#laggingError(), before(modRevision[slice.starts[segment] ?? 0], entry));
+        this.#endLater(entry, this.#laggingError(), before(modRevision[slice.starts[segment] ?? 0] ?? 0, entry));
       } else {
         this.#lagging.add(entry);
         entry.lagging = true;
@@ -224,7 +224,12 @@ export class Outlet<View> implements WatchOwner {
 
   /** What of the watch has reached the consumer. */
   #lastDelivered(entry: WatchEntry): number | undefined {
-    const unread = this.#delivery.firstQueuedRevision(entry) ?? this.#holds.get(entry)?.firstRevisionOf(entry);
+    const hold = this.#holds.get(entry);
+    const unread =
+      this.#delivery.firstQueuedRevision(entry) ??
+      hold?.firstRevisionOf(entry) ??
+      this.#router.firstUndelivered(entry, this) ??
+      (hold && this.#router.firstUndelivered(entry, hold));
     if (unread !== undefined) return before(unread, entry);
     const waiting = this.#ending.get(entry);
     return waiting === undefined ? entry.lastReceived : waiting.lastRevision;
@@ -239,8 +244,8 @@ export class Outlet<View> implements WatchOwner {
 }
 
 /** The last revision delivered when `first` is the first that was not; undefined when that is where the watch began. */
-function before(first: number | undefined, entry: WatchEntry): number | undefined {
-  return first !== undefined && first > entry.first ? first - 1 : undefined;
+function before(first: number, entry: WatchEntry): number | undefined {
+  return first > entry.first ? first - 1 : undefined;
 }
 
 function revision(number: number | undefined): bigint | undefined {

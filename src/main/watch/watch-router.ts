@@ -8,6 +8,7 @@ import { EtcdError, errorFromPlain } from '../../wire/errors.js';
 import { SEGMENT_PROGRESS, type EventBatchData } from '../../wire/event-batch.js';
 import { leastLoadedShard } from '../placement.js';
 import { BatchSlice } from './batch-slice.js';
+import { BatchSorter } from './batch-sorter.js';
 import { ProgressRequests, type ProgressOptions } from './progress-requests.js';
 import { WatchEntry, type SegmentSink } from './watch-entry.js';
 import type { WatchRequest } from './watch-request.js';
@@ -45,6 +46,7 @@ export class WatchRouter {
   readonly #table = new WatchTable();
   readonly #owners = new Set<WatchOwner>();
   readonly #progress: ProgressRequests;
+  readonly #sorter = new BatchSorter();
   readonly engine: string | undefined;
   #isClosed = false;
 
@@ -154,8 +156,13 @@ export class WatchRouter {
       entries[segment] = entry;
     }
     if (only === undefined) return;
-    if (isShared) deliverEach(data, starts, entries);
+    if (isShared) this.#sorter.deliver(data, starts, entries);
     else only.deliver(new BatchSlice(data, starts, entries, undefined));
+  }
+
+  /** The first revision of a watch which has come and has not been delivered to its owner yet; undefined for none. */
+  firstUndelivered(entry: WatchEntry, owner: SegmentSink): number | undefined {
+    return this.#sorter.firstWaiting(entry, owner);
   }
 
   /** Everything else that a shard tells of watches. */
@@ -271,20 +278,6 @@ export class WatchRouter {
       cause,
     });
   }
-}
-
-/** Sorts the segments of a batch with several owners: one slice for each. */
-function deliverEach(data: EventBatchData, starts: Uint32Array, entries: readonly (WatchEntry | undefined)[]): void {
-  const sinks: SegmentSink[] = [];
-  for (let segment = 0; segment < entries.length; segment += 1) {
-    const sink = entries[segment]?.sink;
-    if (sink === undefined) continue;
-    if (sink.sorting.length === 0) sinks.push(sink);
-    sink.sorting.push(segment);
-  }
-  // Taken from all sinks before any is called: what is called may throw or lead back here.
-  const slices = sinks.map((sink) => new BatchSlice(data, starts, entries, sink.sorting.splice(0)));
-  for (const [index, slice] of slices.entries()) sinks[index]?.deliver(slice);
 }
 
 function confirmAll(side: ShardSide): void {

@@ -217,6 +217,22 @@ describe('the end of a watcher', () => {
     expect(await watcher.ended).toMatchObject({ reason: 'compacted', compactRevision: 90n, lastRevision: 5n });
   });
 
+  test('by another watch’s callback in the middle of a batch counts only what has come to it', async () => {
+    const { router } = setup();
+    const ends: Promise<unknown>[] = [];
+    const make = (onBatch: () => void): Watcher => new Watcher(router, 'key', { onBatch }, () => undefined);
+    const first = make(() => ends.push(second.cancel().then(() => second.ended)));
+    const second: Watcher = make(() => undefined);
+    created(router, 1, 3);
+    created(router, 2, 3);
+    router.batch(batchOf(puts(2, 5)));
+    router.batch(batchOf(puts(1, 8), puts(2, 8, 9)));
+    expect(ends).toHaveLength(1);
+    router.report(0, { kind: 'watch-ended', watch: 2, error: undefined });
+    expect(await ends[0]).toEqual({ reason: 'cancelled', lastRevision: 7n });
+    void first.cancel();
+  });
+
   test('before creation rejects ready, and nothing is an unhandled rejection', async () => {
     const { router, watch } = setup();
     const refused = watch();
