@@ -40,6 +40,8 @@ const needsRealEtcd = [
   'support-clients',
   'support-etcd',
   'watch-cancel',
+  'watch-from-now',
+  'watch-grpc-proxy',
   'watch-large',
 ].map((name) => `test/integration/${name}.test.ts`);
 

@@ -8,6 +8,7 @@ import { abortedError, linkAbort } from './abort-link.js';
 import type { EngineOptions } from './connect-options.js';
 import { leasePut, leaseRpc } from './lease/lease-rpc.js';
 import { Leases } from './lease/leases.js';
+import { KnownRevisions } from './known-revisions.js';
 import { SettingsChanges } from './settings-changes.js';
 import { ShardLink, type LinkOwner, type TenantReport } from './shard-link.js';
 import { openShardPool, type ShardPool } from './shard-pool.js';
@@ -47,6 +48,7 @@ export class Engine {
   /** The settings of now, and the way to others. */
   readonly settings: SettingsChanges;
   readonly #pin: ClusterPin = new ClusterPin((clusterId) => this.settings.pinned(clusterId));
+  readonly #known: KnownRevisions = new KnownRevisions(() => this.#pin.known);
   readonly #openPool: (shards: number | 'inline') => ShardPool;
   #pool: ShardPool | undefined;
   #isRef = true;
@@ -55,7 +57,7 @@ export class Engine {
   constructor(options: EngineOptions, parts?: Partial<EngineParts>) {
     this.options = options;
     const { settings, requestTimeoutMs } = options;
-    this.unary = parts?.unary ?? new UnaryClient({ settings, requestTimeoutMs, pin: this.#pin });
+    this.unary = parts?.unary ?? new UnaryClient({ settings, requestTimeoutMs, pin: this.#pin, known: this.#known });
     this.#openPool = parts?.openPool ?? openShardPool;
     this.status = new StatusFeed(options.name);
     const count = options.shards === 'inline' ? 1 : options.shards;
@@ -70,7 +72,7 @@ export class Engine {
       livenessMs: options.livenessMs,
     });
     this.links = Array.from({ length: count }, (_, shard) => this.#makeLink(shard, count));
-    this.router = new WatchRouter(this.links, options.name);
+    this.router = new WatchRouter(this.links, options.name, () => this.#known.highest);
     this.settings = new SettingsChanges(settings, options.tls, {
       pin: this.#pin,
       refuseClosed: () => this.refuseClosed(),
@@ -199,13 +201,19 @@ export class Engine {
     return {
       batch: (data) => this.router.batch(data),
       report: (report) => this.#report(shard, report),
-      status: (status) =>
+      status: (status) => {
+        if (status.type === 'store-reset') this.#known.storeReplaced();
         this.status.publish(
           status.type === 'disconnected'
             ? { ...status, error: errorFromPlain(status.error), shard }
             : { ...status, shard },
-        ),
-      store: ({ clusterId }) => this.#pin.learn(clusterId),
+        );
+      },
+      store: (mark) => {
+        this.#pin.learn(mark.clusterId);
+        this.#known.shardAt(shard, mark);
+      },
+      brought: (revision) => this.#known.shardBrought(shard, revision),
       ready: (epoch) => this.status.publish({ type: 'shard-ready', shard, epoch }),
       resume: () => [...this.router.resume(shard), ...this.leases.resume(shard)],
       replaced: (epoch, error) => this.status.publish({ type: 'shard-replaced', shard, epoch, error }),

@@ -36,6 +36,8 @@ export interface LinkOwner {
   status(status: ShardStatus): void;
   /** Which store it works with, and how far that has come. */
   store(mark: StoreMark): void;
+  /** A batch has come from members that showed the store to be so far. */
+  brought(revision: number): void;
   /** For the first time; later ones are `replaced`. */
   ready(epoch: number): void;
   /** A new shard is about to run: the commands that put it where the old one was. */
@@ -364,7 +366,12 @@ export class ShardLink {
 
   /** The store is at least where a batch says it was: a new shard must not take an older one for the same store. */
   #noteRevision({ segmentCount, segmentRevision }: EventBatchData): void {
-    const revision = segmentRevision[segmentCount - 1] ?? 0;
+    let revision = 0;
+    for (let segment = 0; segment < segmentCount; segment += 1) {
+      const seen = segmentRevision[segment] ?? 0;
+      if (seen > revision) revision = seen;
+    }
+    this.#owner.brought(revision);
     const mark = this.#storeMark;
     if (mark !== undefined && revision > mark.revision) this.#storeMark = { ...mark, revision };
   }

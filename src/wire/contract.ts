@@ -48,6 +48,12 @@ export interface StoreMark {
   readonly raftTerm: bigint;
 }
 
+/** A revision of a store, as an answer of a member of its cluster told it. */
+export interface KnownRevision {
+  readonly clusterId: bigint;
+  readonly revision: number;
+}
+
 /** One watch as main asks for it. */
 export interface WatchSpec {
   readonly watch: WatchNumber;
@@ -67,7 +73,8 @@ export interface WatchSpec {
 }
 
 export type WatchCommand =
-  | { readonly kind: 'watch'; readonly watches: readonly WatchSpec[] }
+  /** `known`: the highest revision that main has seen of the store in any answer. What it covers was before these watches. */
+  | { readonly kind: 'watch'; readonly watches: readonly WatchSpec[]; readonly known?: KnownRevision | undefined }
   /** Stop for good: cancelled on the server, nothing reported except a `watch-ended` without error. */
   | { readonly kind: 'unwatch'; readonly watches: readonly WatchNumber[] }
   /** The consumer lags: cancel on the server and keep the next revision. What was posted before still arrives. */
@@ -112,6 +119,7 @@ export type ControlReport =
   /** The shard runs and reads commands. Connections are made when the first watch or lease needs one. */
   | { readonly kind: 'ready' }
   | { readonly kind: 'status'; readonly status: ShardStatus }
+  /** Which store it works with and how far that has come; comes before anything that could tell the application so. */
   | { readonly kind: 'store'; readonly mark: StoreMark }
   | { readonly kind: 'stats'; readonly requestId: number; readonly stats: ShardStats }
   /** The last message of a shard that was told to stop. */

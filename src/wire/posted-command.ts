@@ -2,7 +2,7 @@
  * Commands as they cross the port. All but one are sent as they are; `watch` is packed into two typed arrays that are
  * transferred, because cloning thousands of small objects and byte arrays takes longer than creating their watches. Pure.
  */
-import type { ShardCommand, WatchSpec } from './contract.js';
+import type { KnownRevision, ShardCommand, WatchSpec } from './contract.js';
 
 type WatchSpecs = Extract<ShardCommand, { readonly kind: 'watch' }>;
 
@@ -11,6 +11,7 @@ interface PackedWatches {
   readonly kind: 'packed-watch';
   readonly numbers: Float64Array;
   readonly bytes: Uint8Array;
+  readonly known: KnownRevision | undefined;
 }
 
 export type PostedCommand = Exclude<ShardCommand, WatchSpecs> | PackedWatches;
@@ -32,7 +33,7 @@ export function packCommand(command: ShardCommand): {
   readonly transfer: ArrayBuffer[];
 } {
   if (command.kind !== 'watch') return { posted: command, transfer: [] };
-  const { watches } = command;
+  const { watches, known } = command;
   const numbers = new Float64Array(watches.length * NUMBERS);
   let size = 0;
   for (const { key, rangeEnd } of watches) size += key.length + (rangeEnd?.length ?? 0);
@@ -53,13 +54,13 @@ export function packCommand(command: ShardCommand): {
     bytes.set(rangeEnd, at);
     at += rangeEnd.length;
   }
-  return { posted: { kind: 'packed-watch', numbers, bytes }, transfer: [numbers.buffer, bytes.buffer] };
+  return { posted: { kind: 'packed-watch', numbers, bytes, known }, transfer: [numbers.buffer, bytes.buffer] };
 }
 
 /** The command again, on the shard's side. */
 export function unpackCommand(posted: PostedCommand): ShardCommand {
   if (posted.kind !== 'packed-watch') return posted;
-  const { numbers, bytes } = posted;
+  const { numbers, bytes, known } = posted;
   const watches: WatchSpec[] = [];
   let at = 0;
   const take = (length: number): Uint8Array => bytes.slice(at, (at += length)); // copies: a watch must not keep all keys alive
@@ -78,7 +79,7 @@ export function unpackCommand(posted: PostedCommand): ShardCommand {
       fragment: (flags & FRAGMENT) !== 0 ? true : (flags & WHOLE) !== 0 ? false : undefined,
     });
   }
-  return { kind: 'watch', watches };
+  return { kind: 'watch', watches, known };
 }
 
 function flagsOf(spec: WatchSpec): number {

@@ -7,6 +7,7 @@ import type { Handlers, ShardCommand, ShardInit, ShardReport, ShardStats } from 
 import { toEtcdError } from '../wire/errors.js';
 import type { LeaseCommand } from '../wire/lease-contract.js';
 import type { Port } from '../wire/port.js';
+import { decodeAnswerHeader } from '../wire/response-header.js';
 import { unpackCommand } from '../wire/posted-command.js';
 import type { PostedCommand } from '../wire/posted-command.js';
 import { Batcher } from './batch/batcher.js';
@@ -20,6 +21,9 @@ import { threadBusyMs } from './thread-busy.js';
 import type { OpenConnection } from './transport/grpc-connection.js';
 import { WatchEngine } from './watch/watch-engine.js';
 
+/** Reports that bring their revision with them, or of which none could be told. */
+const TELL_NO_REVISION: ReadonlySet<ShardReport['kind']> = new Set(['batch', 'ready', 'status', 'stats', 'stopped']);
+
 /** Whether the shard is alone on its thread, so that it may block it. */
 export type ShardThread = 'own' | 'shared';
 
@@ -27,6 +31,9 @@ export class CommandLoop {
   readonly #port: Port<PostedCommand, ShardReport>;
   readonly #init: ShardInit;
   readonly #context: ShardContext;
+  readonly #store: StoreGuard;
+  /** How far main knows the store to be. */
+  #toldRevision = 0;
   readonly #batcher: Batcher;
   readonly #watches: WatchEngine;
   readonly #leases: LeaseEngine;
@@ -47,6 +54,7 @@ export class CommandLoop {
     this.#port = port;
     this.#init = init;
     const guard = new StoreGuard(init.storeMark);
+    this.#store = guard;
     this.#context = {
       shard: init.shard,
       settings: init.settings,
@@ -99,6 +107,9 @@ export class CommandLoop {
       },
       random: Math.random,
       isForeign: (endpoint, clusterId) => guard.identify(endpoint, clusterId, this.#context.settings) === 'foreign',
+      onAnswer: (answer) => {
+        guard.learn(decodeAnswerHeader(answer));
+      },
       state: init.leaseState,
       report: (report) => {
         this.#post(report, []);
@@ -142,7 +153,7 @@ export class CommandLoop {
     };
     return {
       watch: (command) => {
-        watches.watch(command.watches);
+        watches.watch(command.watches, command.known);
       },
       unwatch: (command) => {
         watches.unwatch(command.watches);
@@ -217,6 +228,18 @@ export class CommandLoop {
 
   /** `stopped` is always the last message: what comes late from a timer or a closing stream is dropped. */
   #post(report: ShardReport, transfer: readonly ArrayBuffer[]): void {
-    if (!this.#stopped) this.#port.postMessage(report, transfer);
+    if (this.#stopped) return;
+    if (report.kind === 'store') this.#toldRevision = report.mark.revision;
+    else this.#tellStore(report);
+    this.#port.postMessage(report, transfer);
+  }
+
+  /** Before the application hears of something, main knows the revision that it may stem from. Batches tell theirs themselves. */
+  #tellStore({ kind }: ShardReport): void {
+    if (this.#store.revision <= this.#toldRevision || TELL_NO_REVISION.has(kind)) return;
+    const { mark } = this.#store;
+    if (mark === undefined) return;
+    this.#toldRevision = mark.revision;
+    this.#port.postMessage({ kind: 'store', mark }, []);
   }
 }

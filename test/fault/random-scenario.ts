@@ -3,7 +3,7 @@
  * what happened in its range up to its end, and each end is one that a fault explains. Shared by the tests and the soak.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { connect, type GroupWatch } from 'etcd-vigil';
+import { connect, EtcdError, type GroupWatch } from 'etcd-vigil';
 import { expect } from 'vitest';
 import { EtcdProcess } from '../support/etcd.js';
 import { FaultProxy } from '../support/fault-proxy.js';
@@ -43,6 +43,9 @@ export async function randomRun({ seed, watches, steps }: RandomRun): Promise<vo
   const reading = fleet.read(() => (reader.pauseMs > 0 ? sleep(reader.pauseMs) : Promise.resolve()));
   const truth: RawEvent[] = [];
   let known = 1n;
+  /** The highest revision that the engine itself was answered, and that of the moment a watch was asked for. */
+  let acknowledged = 0n;
+  const before = new Map<bigint, bigint>();
   let compacted = 0n;
   let kills = 0;
   const key = (): string => `r/${String(rng.integer(0, KEYS - 1))}`;
@@ -60,11 +63,18 @@ export async function randomRun({ seed, watches, steps }: RandomRun): Promise<vo
       progressNotify: rng.chance(0.2),
       ...(rng.chance(0.4) ? { startRevision: compacted + BigInt(rng.integer(1, 50)) } : undefined),
     };
-    if (rng.chance(0.6)) fleet.addKey(key(), options);
-    else {
-      const prefix = rng.pick(['r/', 'r/1', 'r/2', 'r/11', 'r/9']);
-      fleet.addPrefix(prefix, prefixEnd(prefix), options);
-    }
+    const prefix = rng.pick(['r/', 'r/1', 'r/2', 'r/11', 'r/9']);
+    const { watchId } = rng.chance(0.6)
+      ? fleet.addKey(key(), options)
+      : fleet.addPrefix(prefix, prefixEnd(prefix), options);
+    if (options.startRevision === undefined) before.set(watchId, acknowledged);
+  };
+  /** A write of the application's own, which may fail as the network does. */
+  const ownWrite = async (): Promise<void> => {
+    const put = await etcd.kv.put(key(), rng.bytes(20), { timeoutMs: 1_000 }).catch((error: unknown) => {
+      if (!(error instanceof EtcdError)) throw error;
+    });
+    if (put !== undefined && put.header.revision > acknowledged) acknowledged = put.header.revision;
   };
   const some = (): GroupWatch | undefined => {
     const living = fleet.living;
@@ -123,7 +133,10 @@ export async function randomRun({ seed, watches, steps }: RandomRun): Promise<vo
       for (let count = 0; count < 5; count += 1) void some()?.cancel();
     },
     'add some': async () => {
-      for (let count = 0; count < 8; count += 1) add();
+      for (let count = 0; count < 8; count += 1) {
+        if (rng.chance(0.5)) await ownWrite();
+        add();
+      }
     },
     'slow reader': async () => void (reader.pauseMs = rng.pick([0, 0, 5, 20])),
     compact: async () => {
@@ -149,6 +162,11 @@ export async function randomRun({ seed, watches, steps }: RandomRun): Promise<vo
     const last = await fleet.settle(raw);
     await learn();
     await fleet.verify(raw, last, new WatchTruth(truth));
+    for (const [label, revision] of before) {
+      const first = fleet.recorder.count(label) === 0 ? undefined : fleet.recorder.firstRevision(label);
+      const text = `watch ${String(label)}, asked for when ${String(revision)} had been acknowledged`;
+      if (first !== undefined) expect(first > revision, `${text}: an event at ${String(first)}`).toBe(true);
+    }
     const reasons = new Map<string, number>();
     for (const { ends } of fleet.watches.values()) {
       for (const end of ends) {

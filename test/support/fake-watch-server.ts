@@ -40,6 +40,9 @@ class FakeMember implements FakeMemberView {
   isDown = false;
   applied: number;
   createdRevision: number | undefined;
+  makesUpCreations = false;
+  /** While true it applies nothing by itself, only what a linearizable read needs. */
+  isHolding = false;
   refuse: (key: string) => string | undefined = () => undefined;
 
   constructor(store: FakeWatchStore, rng: Rng, options: FakeWatchServerOptions) {
@@ -211,7 +214,7 @@ export class FakeWatchServer {
   steps(): (() => void)[] {
     const steps: (() => void)[] = [];
     for (const member of this.members) {
-      if (member.applied < member.store.revision) steps.push(() => member.applyOne());
+      if (member.applied < member.store.revision && !member.isHolding) steps.push(() => member.applyOne());
       for (const { tasks } of member.connections) if (tasks.length > 0) steps.push(() => tasks.shift()?.());
       for (const stream of member.streams()) steps.push(...stream.steps());
     }

@@ -30,6 +30,8 @@ export interface FakeMemberView {
   readonly eventsPerFragment: number;
   /** What it answers creations with instead of its revision. */
   readonly createdRevision: number | undefined;
+  /** Answers creations as etcd's grpc-proxy does where another watch of the range is there: the revision asked for, no ids. */
+  readonly makesUpCreations: boolean;
   /** Refuses a creation, with this reason. */
   refuse(key: string): string | undefined;
   /** Another revision may be applied at any moment. */
@@ -231,7 +233,8 @@ export class FakeWatchStream implements GrpcStream {
     });
     // As etcd: the revision is read after the watch was registered, so events may carry it.
     if (member.rng.chance(0.2)) member.applyOne();
-    this.#control.push({ id, revision: member.createdRevision ?? member.applied, created: true });
+    if (member.makesUpCreations) this.#control.push({ id, revision: startRevision, clusterId: 0n, created: true });
+    else this.#control.push({ id, revision: member.createdRevision ?? member.applied, created: true });
   }
 
   #cancel(id: number): void {
@@ -279,7 +282,7 @@ export class FakeWatchStream implements GrpcStream {
       const part = events.slice(at, at + size);
       at += size;
       const fragment = at < events.length;
-      this.#wire.push(encodeWatchAnswer({ ...rest, clusterId: store.clusterId, events: part, fragment }));
+      this.#wire.push(encodeWatchAnswer({ clusterId: store.clusterId, ...rest, events: part, fragment }));
     } while (at < events.length);
   }
 

@@ -3,7 +3,7 @@
  * every watch's deliveries, checked as they come. Needs vitest's fake timers.
  */
 import { vi } from 'vitest';
-import type { ShardLimits, ShardReport, ShardStatus, WatchSpec } from '../../src/wire/contract.js';
+import type { KnownRevision, ShardLimits, ShardReport, ShardStatus, WatchSpec } from '../../src/wire/contract.js';
 import { errorFromPlain, type EtcdError } from '../../src/wire/errors.js';
 import { EVENT_DELETE, SEGMENT_PROGRESS } from '../../src/wire/event-batch.js';
 import { openBatch } from '../../src/wire/open-batch.js';
@@ -57,6 +57,8 @@ export class WatchEngineRig {
   readonly batcher: Batcher;
   readonly guard = new StoreGuard(undefined);
   readonly seen = new Map<number, SeenWatch>();
+  /** How far main knows the store to be; told with each watch. */
+  known: KnownRevision | undefined;
   readonly statuses: ShardStatus[] = [];
   readonly reports: ShardReport[] = [];
   readonly context: ShardContext;
@@ -109,7 +111,7 @@ export class WatchEngineRig {
 
   watch(...specs: readonly WatchSpec[]): void {
     for (const spec of specs) this.seen.set(spec.watch, new SeenWatch(spec));
-    this.engine.watch(specs);
+    this.engine.watch(specs, this.known);
   }
 
   get(watch: number): SeenWatch {

@@ -5,6 +5,8 @@
 import type { ConnectionSettings } from '../../wire/connection-settings.js';
 import { backoffDelayMs } from '../../wire/backoff.js';
 import { EtcdError, toEtcdError } from '../../wire/errors.js';
+import { decodeAnswerHeader } from '../../wire/response-header.js';
+import type { KnownRevisions } from '../known-revisions.js';
 import { CallScope } from './call-scope.js';
 import { connectAny } from './connect-race.js';
 import type { ClusterPin } from './cluster-pin.js';
@@ -29,6 +31,8 @@ export interface UnaryClientOptions {
   readonly metadata?: (() => Readonly<Record<string, string>>) | undefined;
   /** The cluster to which every member has to belong; without it nobody is asked. */
   readonly pin?: ClusterPin | undefined;
+  /** Told how far the store was in each answer. */
+  readonly known?: KnownRevisions | undefined;
   /** For tests: a number from 0 to 1. */
   readonly random?: (() => number) | undefined;
 }
@@ -39,6 +43,7 @@ export class UnaryClient implements UnaryCaller {
   /** Those before, on which calls still run. */
   readonly #retired = new Set<MemberSet>();
   readonly #pin: ClusterPin | undefined;
+  readonly #known: KnownRevisions | undefined;
   readonly #requestTimeoutMs: number;
   readonly #metadata: () => Readonly<Record<string, string>>;
   readonly #random: () => number;
@@ -48,6 +53,7 @@ export class UnaryClient implements UnaryCaller {
 
   constructor(options: UnaryClientOptions) {
     this.#pin = options.pin;
+    this.#known = options.known;
     this.#requestTimeoutMs = options.requestTimeoutMs ?? DEFAULT_REQUEST_TIMEOUT_MS;
     this.#metadata = options.metadata ?? (() => ({}));
     this.#random = options.random ?? Math.random;
@@ -151,7 +157,9 @@ export class UnaryClient implements UnaryCaller {
           await askMembership(channel, this.#metadata(), this.#pin, scope);
           members.verified.add(member);
         }
+        const epoch = this.#known?.epoch ?? 0;
         const answer = await attemptCall(channel, this.#attempt(method.path, request, options), scope);
+        this.#note(answer, epoch);
         failover.succeeded(member);
         return { answer: decode(method, answer, channel.endpoint.text) };
       } catch (thrown) {
@@ -191,6 +199,15 @@ export class UnaryClient implements UnaryCaller {
       );
     }
     return undefined;
+  }
+
+  #note(answer: Uint8Array, epoch: number): void {
+    if (this.#known === undefined) return;
+    try {
+      this.#known.answered(decodeAnswerHeader(answer), epoch);
+    } catch {
+      // Bytes that are no answer: decoding it tells so.
+    }
   }
 
   #attempt(path: string, request: Uint8Array, options: UnaryCallOptions): Attempt {

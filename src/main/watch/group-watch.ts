@@ -72,7 +72,7 @@ export class GroupWatch {
    * be read.
    *
    * @throws EtcdError `timeout`, `aborted`, `closed`, `unimplemented` for servers before 3.4.25 and 3.5.8 (whose answers may
-   *   overtake events), or the error that ended the watch.
+   *   overtake events) and behind a grpc-proxy (which gives none), or the error that ended the watch.
    */
   progress(options: ProgressOptions = {}): Promise<bigint> {
     return this.#router.progress(this.#entry, options);

@@ -21,7 +21,10 @@ import type { WatchRequest } from './watch-request.js';
 
 /** What can be asked for each single watch. */
 export interface WatchRangeOptions {
-  /** The first revision wanted, inclusive, 1n or more. Default: whatever happens after the watch was created. */
+  /**
+   * The first revision wanted, inclusive, 1n or more. Default: whatever happens after the watch was created, and nothing that this
+   * engine had been answered before it was asked for (by any call, lease or watch); `ready` tells where it begins.
+   */
   readonly startRevision?: bigint | undefined;
   /** Events carry the key-value that they replaced. Costs the server a read for each event. Default false. */
   readonly prevKv?: boolean | undefined;

@@ -3,7 +3,7 @@
  * knows how far each has come, so that a new shard can go on where a crashed one stopped. Main thread. The part that runs
  * for every batch is {@link WatchRouter.batch}: no objects for each segment where one owner has the whole batch.
  */
-import type { ShardCommand, WatchCommand, WatchReport } from '../../wire/contract.js';
+import type { KnownRevision, ShardCommand, WatchCommand, WatchReport } from '../../wire/contract.js';
 import { EtcdError, errorFromPlain } from '../../wire/errors.js';
 import { SEGMENT_PROGRESS, type EventBatchData } from '../../wire/event-batch.js';
 import { leastLoadedShard } from '../placement.js';
@@ -12,7 +12,7 @@ import { BatchSorter } from './batch-sorter.js';
 import { ProgressRequests, type ProgressOptions } from './progress-requests.js';
 import { WatchEntry, type SegmentSink } from './watch-entry.js';
 import type { WatchRequest } from './watch-request.js';
-import { WatchOutbox, watchSpec } from './watch-outbox.js';
+import { WatchOutbox, watchCommand } from './watch-outbox.js';
 import { WatchTable } from './watch-table.js';
 
 /** Something that owns watches and is to be told when the engine closes. */
@@ -48,15 +48,20 @@ export class WatchRouter {
   readonly #progress: ProgressRequests;
   readonly #sorter = new BatchSorter();
   readonly engine: string | undefined;
+  readonly #known: () => KnownRevision | undefined;
   #isClosed = false;
 
-  /** `engine`: the name given to `connect`, for those who listen to several engines. */
-  constructor(links: readonly WatchLink[], engine?: string) {
+  /**
+   * `engine`: the name given to `connect`, for those who listen to several engines. `known`: how far the store is known to be, for
+   * watches from now on. Default: not at all.
+   */
+  constructor(links: readonly WatchLink[], engine?: string, known: () => KnownRevision | undefined = () => undefined) {
     this.#links = links;
     this.engine = engine;
+    this.#known = known;
     this.#sides = links.map((link, shard) => ({
       shard,
-      outbox: new WatchOutbox((command) => link.send(command)),
+      outbox: new WatchOutbox((command) => link.send(command), known),
       failure: undefined,
       isAlive: true,
       watchers: 0,
@@ -202,7 +207,7 @@ export class WatchRouter {
       if (entry.detached) detached.push(entry.watch);
     }
     const commands: ShardCommand[] = [];
-    if (entries.length > 0) commands.push({ kind: 'watch', watches: entries.map((entry) => watchSpec(entry)) });
+    if (entries.length > 0) commands.push(watchCommand(entries, this.#known()));
     if (detached.length > 0) commands.push({ kind: 'detach', watches: detached });
     commands.push(...this.#progress.commandsOf(shard));
     return commands;

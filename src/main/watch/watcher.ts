@@ -54,6 +54,7 @@ export class Watcher implements AsyncIterable<WatchBatch> {
 
   /**
    * Resolves when the server has created the watch, with the first revision that it covers; writes made after that are seen.
+   * Without a `startRevision` of its own that is above every revision this engine had seen when the watch was asked for.
    * Rejects when it ended before. May be left alone: it never causes an unhandledRejection.
    */
   get ready(): Promise<{ readonly startRevision: bigint }> {
@@ -78,7 +79,7 @@ export class Watcher implements AsyncIterable<WatchBatch> {
    * be read. etcd may ignore the question while it is busy; it is repeated until `timeoutMs` has passed.
    *
    * @throws EtcdError `timeout`, `aborted`, `closed`, `unimplemented` for servers before 3.4.25 and 3.5.8 (whose answers may
-   *   overtake events), or the error that ended the watch.
+   *   overtake events) and behind a grpc-proxy (which gives none), or the error that ended the watch.
    */
   progress(options: ProgressOptions = {}): Promise<bigint> {
     return this.#router.progress(this.#entry, options);

@@ -19,7 +19,7 @@ const ATTEMPT_TIMEOUT_MS = 3_000;
 const RETRY = { initialMs: 50, maxMs: 1_000 } as const;
 
 export interface LeaseCallsParts {
-  readonly init: Pick<LeaseEngineInit, 'clock' | 'random' | 'credentials'>;
+  readonly init: Pick<LeaseEngineInit, 'clock' | 'random' | 'credentials' | 'onAnswer'>;
   readonly table: LeaseTable;
   readonly reports: LeaseReports;
   readonly renewer: Renewer;
@@ -112,6 +112,7 @@ export class LeaseCalls {
         { timeoutMs: Math.ceil(Math.min(ATTEMPT_TIMEOUT_MS, leftMs)), metadata },
       )
       .then((answer) => {
+        this.#parts.init.onAnswer?.(answer);
         if (!this.#isCurrent(slot, generation)) return;
         if (isGrant) this.#granted(slot, decodeGrantTtl(answer), nowMs);
         else table.endLease(slot, 'revoked');

@@ -7,7 +7,8 @@ import { EtcdError, otherCluster } from '../../wire/errors.js';
 import type { ShardContext } from '../shard-context.js';
 import type { ConnectionHandlers, GrpcConnection } from '../transport/grpc-connection.js';
 import { linearizableHeader, memberStatus, refusesStatus } from './member-status.js';
-import type { MemberStatus, ResponseHeader } from './member-status.js';
+import type { ResponseHeader } from '../../wire/response-header.js';
+import type { MemberStatus } from './member-status.js';
 import type { StoreGuard, StoreKnowledge } from './store-guard.js';
 
 /** A member that answered. */
@@ -78,17 +79,30 @@ async function checkStore(
   options: ReachOptions,
 ): Promise<boolean> {
   const { guard, context, probeKey } = options;
-  let header = memberHeader;
-  let verdict = guard.judgeMember(header, known);
-  while (verdict === 'suspicious') {
-    const knownBefore = guard.knowledge();
-    header = await linearizableHeader(connection, probeKey, context.settings.connectTimeoutMs, context.metadata());
-    verdict = guard.judgeQuorum(header, knownBefore);
+  const verdict = guard.judgeMember(memberHeader, known);
+  if (verdict === 'suspicious') return confirmStore(connection, { guard, context, probeKey });
+  return settle(guard, verdict, memberHeader);
+}
+
+/**
+ * Asks a member that shows less than is known for a linearizable read: it has come as far afterwards, or the store is not the
+ * one that was seen before, which is what it resolves to.
+ */
+export async function confirmStore(
+  connection: GrpcConnection,
+  { guard, context, probeKey }: Pick<ReachOptions, 'guard' | 'context' | 'probeKey'>,
+): Promise<boolean> {
+  const timeoutMs = context.settings.connectTimeoutMs;
+  for (;;) {
+    const known = guard.knowledge();
+    const header = await linearizableHeader(connection, probeKey, timeoutMs, context.metadata());
+    const verdict = guard.judgeQuorum(header, known);
+    if (verdict !== 'suspicious') return settle(guard, verdict, header);
   }
-  if (verdict === 'reset') {
-    guard.restart(header);
-    return true;
-  }
-  guard.note(header);
-  return false;
+}
+
+function settle(guard: StoreGuard, verdict: 'forward' | 'reset', header: ResponseHeader): boolean {
+  if (verdict === 'reset') guard.restart(header);
+  else guard.note(header);
+  return verdict === 'reset';
 }

@@ -5,15 +5,8 @@
 import { EtcdError } from '../../wire/errors.js';
 import { ProtoReader, WIRE_LENGTH, WIRE_VARINT } from '../../wire/proto-reader.js';
 import { ProtoWriter } from '../../wire/proto-writer.js';
+import { decodeAnswerHeader, NO_HEADER, readHeader, type ResponseHeader } from '../../wire/response-header.js';
 import type { GrpcConnection, Metadata } from '../transport/grpc-connection.js';
-
-/** The header of any answer. */
-export interface ResponseHeader {
-  readonly clusterId: bigint;
-  readonly memberId: bigint;
-  readonly revision: number;
-  readonly raftTerm: bigint;
-}
 
 export interface MemberStatus {
   readonly header: ResponseHeader;
@@ -57,7 +50,7 @@ export function refusesStatus(error: unknown): boolean {
 export function decodeStatus(bytes: Uint8Array): MemberStatus {
   const reader = new ProtoReader();
   reader.reset(bytes, 0, bytes.length);
-  let header = emptyHeader();
+  let header = NO_HEADER;
   let version = '';
   let leaderId = 0n;
   let isLearner = false;
@@ -81,49 +74,4 @@ export function decodeStatus(bytes: Uint8Array): MemberStatus {
     }
   }
   return { header, version, leaderId, isLearner };
-}
-
-/** The header of an answer whose field 1 it is, which holds for every answer of etcd. */
-export function decodeAnswerHeader(bytes: Uint8Array): ResponseHeader {
-  const reader = new ProtoReader();
-  reader.reset(bytes, 0, bytes.length);
-  for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
-    if (tag === 1 * 8 + WIRE_LENGTH) return readHeader(reader);
-    reader.skip(tag);
-  }
-  return emptyHeader();
-}
-
-function readHeader(reader: ProtoReader): ResponseHeader {
-  const length = reader.length();
-  const outerEnd = reader.end;
-  reader.end = reader.position + length;
-  const header = { ...emptyHeader() } as { -readonly [Key in keyof ResponseHeader]: ResponseHeader[Key] }; // filled here only
-  for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
-    switch (tag) {
-      case 1 * 8 + WIRE_VARINT:
-        reader.int64();
-        header.clusterId = BigInt.asUintN(64, reader.bigint);
-        break;
-      case 2 * 8 + WIRE_VARINT:
-        reader.int64();
-        header.memberId = BigInt.asUintN(64, reader.bigint);
-        break;
-      case 3 * 8 + WIRE_VARINT:
-        header.revision = reader.revision();
-        break;
-      case 4 * 8 + WIRE_VARINT:
-        reader.int64();
-        header.raftTerm = BigInt.asUintN(64, reader.bigint);
-        break;
-      default:
-        reader.skip(tag);
-    }
-  }
-  reader.end = outerEnd;
-  return header;
-}
-
-function emptyHeader(): ResponseHeader {
-  return { clusterId: 0n, memberId: 0n, revision: 0, raftTerm: 0n };
 }

@@ -4,8 +4,9 @@
  * through it tells, or its store has been replaced. Does no I/O itself.
  */
 import type { ConnectionSettings } from '../../wire/connection-settings.js';
-import type { StoreMark } from '../../wire/contract.js';
-import type { ResponseHeader } from './member-status.js';
+import type { KnownRevision, StoreMark } from '../../wire/contract.js';
+import { MAX_REVISION } from '../../wire/int64.js';
+import type { ResponseHeader } from '../../wire/response-header.js';
 
 export type StoreVerdict =
   /** At least where it was. */
@@ -20,6 +21,13 @@ export interface StoreKnowledge {
   readonly mark: StoreMark | undefined;
   /** How often the store had been replaced by then. */
   readonly restarts: number;
+}
+
+/** What the header of a stream's answer tells; the two halves of a cluster id, since a bigint for each answer costs too much. */
+export interface AnswerMark {
+  readonly revision: number;
+  readonly clusterIdLow: number;
+  readonly clusterIdHigh: number;
 }
 
 /** Whether a member belongs to the cluster that was seen before. */
@@ -38,10 +46,13 @@ export class StoreGuard {
   /** Endpoints that were seen to belong to the known cluster. */
   readonly #seen = new Set<string>();
   /** Replaced as a whole only when the store is; the revision is counted up in place, once for every new revision. */
-  #mark: { clusterId: bigint; revision: number; raftTerm: bigint } | undefined;
+  #mark: { readonly clusterId: bigint; revision: number; raftTerm: bigint } | undefined;
+  /** The mark's cluster id, as answers of streams tell it. */
+  #clusterIdLow = 0;
+  #clusterIdHigh = 0;
 
   constructor(mark: StoreMark | undefined) {
-    this.#mark = mark && { ...mark };
+    if (mark !== undefined) this.#setMark(mark);
   }
 
   get mark(): StoreMark | undefined {
@@ -51,6 +62,11 @@ export class StoreGuard {
   /** What is known now: to be kept while a question is on its way, since streams move on meanwhile. */
   knowledge(): StoreKnowledge {
     return { mark: this.mark, restarts: this.#restarts };
+  }
+
+  /** How often the store has been replaced: what was opened before belongs to an older one. */
+  get restarts(): number {
+    return this.#restarts;
   }
 
   /** The highest revision known, 0 before anything was heard. */
@@ -108,16 +124,38 @@ export class StoreGuard {
   note(header: ResponseHeader): void {
     if (header.clusterId === 0n) return;
     const mark = this.#mark;
-    this.#mark = {
+    this.#setMark({
       clusterId: header.clusterId,
       revision: Math.max(header.revision, mark?.revision ?? 0),
       raftTerm: mark !== undefined && mark.raftTerm > header.raftTerm ? mark.raftTerm : header.raftTerm,
-    };
+    });
   }
 
-  /** Takes note of a revision seen on a stream of that store. */
-  noteRevision(revision: number): void {
-    if (this.#mark !== undefined && revision > this.#mark.revision) this.#mark.revision = revision;
+  /**
+   * Takes note of an answer on a stream of that store. An answer that does not name the store's cluster tells nothing: a proxy
+   * puts the revision that a watch asked for into the header of an answer that it makes up.
+   *
+   * @param restarts how often the store had been replaced when the stream was opened.
+   */
+  noteAnswer(answer: AnswerMark, restarts: number): void {
+    const mark = this.#mark;
+    if (mark === undefined || answer.revision <= mark.revision || restarts !== this.#restarts) return;
+    if (answer.clusterIdLow !== this.#clusterIdLow || answer.clusterIdHigh !== this.#clusterIdHigh) return;
+    mark.revision = answer.revision;
+  }
+
+  /**
+   * Takes note of a revision that another part of this engine has seen of the store, from a member that belongs to its cluster.
+   * A revision of another cluster is left alone.
+   */
+  learn({ clusterId, revision }: KnownRevision): void {
+    if (clusterId === 0n || revision <= 0 || revision > MAX_REVISION) return;
+    const mark = this.#mark;
+    const known = mark?.clusterId ?? this.#clusterId;
+    if (known !== undefined && known !== clusterId) return;
+    // Its term is not known here; none is lower.
+    if (mark === undefined) this.#setMark({ clusterId, revision, raftTerm: 0n });
+    else if (revision > mark.revision) mark.revision = revision;
   }
 
   /** Starts anew with the store that took the place of the old one. */
@@ -127,6 +165,12 @@ export class StoreGuard {
     this.#clusterId = header.clusterId;
     this.#others.clear();
     this.note(header);
+  }
+
+  #setMark(mark: StoreMark): void {
+    this.#mark = { ...mark };
+    this.#clusterIdLow = Number(mark.clusterId & 0xffff_ffffn);
+    this.#clusterIdHigh = Number(mark.clusterId >> 32n);
   }
 }
 

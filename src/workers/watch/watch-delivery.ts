@@ -8,7 +8,6 @@ import { EtcdError } from '../../wire/errors.js';
 import { malformed } from '../../wire/proto-reader.js';
 import type { ShardLimits } from '../../wire/contract.js';
 import type { Batcher } from '../batch/batcher.js';
-import type { StoreGuard } from '../member/store-guard.js';
 import { RevisionAssembly } from './revision-assembly.js';
 import { decodeEvents, findLastRevision } from './watch-decoder.js';
 import type { WatchHead } from './watch-decoder.js';
@@ -16,7 +15,6 @@ import type { WatchEntry } from './watch-entry.js';
 
 export interface WatchDeliveryOptions {
   readonly batcher: Batcher;
-  readonly guard: StoreGuard;
   readonly limits: ShardLimits;
 }
 
@@ -34,7 +32,7 @@ export class WatchDelivery {
    * the batch as it was before.
    */
   events(entry: WatchEntry, head: WatchHead, buffer: Uint8Array, end: number): EtcdError | undefined {
-    const { batcher, guard, limits } = this.#options;
+    const { batcher, limits } = this.#options;
     const { writer } = batcher;
     const mark = writer.mark();
     let last: number;
@@ -47,8 +45,6 @@ export class WatchDelivery {
       writer.rollback(mark);
       throw error;
     }
-    // Not before: what came with events that cannot be read is not believed either.
-    guard.noteRevision(head.revision);
     if (last > 0) {
       writer.endSegment(entry.spec.watch, head.revision, 0);
       entry.next = last + 1;
@@ -62,7 +58,6 @@ export class WatchDelivery {
 
   /** Takes progress: everything up to `revision` has been sent to this watch. Does nothing where it cannot be true. */
   progress(entry: WatchEntry, revision: number): void {
-    this.#options.guard.noteRevision(revision);
     // While a revision is being assembled the server cannot have sent all of it; below `next` it tells nothing new.
     if (entry.assembly !== undefined || revision <= 0 || revision + 1 < entry.next) return;
     const moved = revision + 1 > entry.next;

@@ -3,7 +3,7 @@
  * decide or do one thing stand beside it: placing in watch-placement, streams in watch-stream and watch-lane, what streams
  * answer in watch-events, moving between streams in hand-over, delivering in watch-delivery.
  */
-import type { ShardLimits, WatchNumber, WatchSpec } from '../../wire/contract.js';
+import type { KnownRevision, ShardLimits, WatchNumber, WatchSpec } from '../../wire/contract.js';
 import { EtcdError, errorToPlain } from '../../wire/errors.js';
 import type { Batcher } from '../batch/batcher.js';
 import type { StoreGuard } from '../member/store-guard.js';
@@ -11,6 +11,7 @@ import type { ShardContext } from '../shard-context.js';
 import { HandOver } from './hand-over.js';
 import { ProgressRequests } from './progress-requests.js';
 import { WaitingWatches } from './waiting-watches.js';
+import { StoreConfirmation } from './store-confirmation.js';
 import { WatchDelivery } from './watch-delivery.js';
 import { WatchEntry } from './watch-entry.js';
 import { WatchEvents } from './watch-events.js';
@@ -50,7 +51,9 @@ export class WatchEngine {
   readonly #progress: ProgressRequests;
   readonly #handOver: HandOver;
   readonly #events: WatchEvents;
+  readonly #confirmation: StoreConfirmation;
   #lastId = 0;
+  #isClosed = false;
   #progressTimer: NodeJS.Timeout | undefined;
 
   constructor(options: WatchEngineOptions) {
@@ -66,11 +69,19 @@ export class WatchEngine {
       context,
       guard,
       batcher,
-      delivery: new WatchDelivery({ batcher, guard, limits }),
+      delivery: new WatchDelivery({ batcher, limits }),
       progress: this.#progress,
       watches: this,
     });
     this.lanes = new WatchLanes((lane) => this.#makeLane(lane));
+    this.#confirmation = new StoreConfirmation({
+      context,
+      guard,
+      lanes: this.lanes,
+      onConfirmed: (endpoint, storeReset) => {
+        this.#storeSeen(endpoint, storeReset);
+      },
+    });
     this.#handOver = new HandOver({ context, guard, lanes: this.lanes, fill: () => this.#fill() });
   }
 
@@ -94,7 +105,9 @@ export class WatchEngine {
     return counts;
   }
 
-  watch(specs: readonly WatchSpec[]): void {
+  /** @param known the highest revision that main has seen of the store. */
+  watch(specs: readonly WatchSpec[], known?: KnownRevision): void {
+    if (known !== undefined) this.#options.guard.learn(known);
     for (const spec of specs) {
       const entry = new WatchEntry(spec);
       this.#entries.set(spec.watch, entry);
@@ -159,6 +172,7 @@ export class WatchEngine {
   }
 
   close(): void {
+    this.#isClosed = true;
     clearInterval(this.#progressTimer);
     this.#handOver.close();
     this.#progress.close();
@@ -191,6 +205,21 @@ export class WatchEngine {
     entry.enter({ at: 'waiting' });
     this.#place(entry);
     this.#handOver.schedule();
+  }
+
+  /**
+   * Its member shows less than was known when the watch was asked for: it lags, or the store went backwards. Which of both is
+   * found out before the watch is created again, or it would be silent until a new store has come as far as the old one.
+   */
+  waitForMember(entry: WatchEntry, stream: WatchStream): void {
+    this.#leaveStreams(entry);
+    entry.enter({ at: 'waiting' });
+    const place = this.#options.context.guarded(() => {
+      if (entry.state.at !== 'waiting' || this.#isClosed) return;
+      this.#place(entry);
+      this.#fill();
+    });
+    void this.#confirmation.confirm(stream, entry.spec.key).then(place);
   }
 
   /** Takes a watch off its streams until its consumer reads again. */
@@ -231,11 +260,22 @@ export class WatchEngine {
       onHopeless: (error) => {
         for (const entry of this.#waiting.ofLane(lane)) this.end(entry, error);
       },
-      onStoreReset: (endpoint) => {
-        this.#events.storeReset(endpoint);
+      onReached: (endpoint, storeReset) => {
+        this.#storeSeen(endpoint, storeReset);
       },
       waiting: () => this.#waiting.countOf(lane),
     });
+  }
+
+  #storeSeen(endpoint: string, storeReset: boolean): void {
+    const { context, guard } = this.#options;
+    if (this.#isClosed) return;
+    if (storeReset) {
+      this.#events.storeReset(endpoint);
+      this.lanes.leaveOldStore(guard.restarts);
+    }
+    // Main keeps it for the shard that takes this one's place.
+    if (guard.mark !== undefined) context.report({ kind: 'store', mark: guard.mark });
   }
 
   /** A key that is watched here, so one that this user may read. */
@@ -281,7 +321,16 @@ export class WatchEngine {
 
   #create(entry: WatchEntry, stream: WatchStream): void {
     if (entry.lagged) this.#laggedReplays.add(entry);
+    this.#setFloor(entry);
     entry.enter({ at: 'creating', on: { stream, streamWatchId: stream.create(entry, entry.next) } });
+  }
+
+  /** Once for each store: asked for again, a watch from now on still begins when it was asked for first. */
+  #setFloor(entry: WatchEntry): void {
+    const { guard } = this.#options;
+    if (entry.next !== 0 || entry.floorRestarts === guard.restarts) return;
+    entry.floor = guard.revision;
+    entry.floorRestarts = guard.restarts;
   }
 
   #leaveStreams(entry: WatchEntry): void {
@@ -297,15 +346,24 @@ export class WatchEngine {
 
   #askProgress(entry: WatchEntry): EtcdError | undefined {
     const { state } = entry;
-    const { live } = this.lanes;
-    if (state.at !== 'active' || state.on.stream !== live.stream) return undefined;
-    if (!live.trustsProgress) {
-      return new EtcdError(
-        'this server answers progress requests out of order with events: use progressNotify, or etcd 3.4.25, 3.5.8 or later',
-        { code: 'unimplemented', endpoint: live.stream.connection.endpoint.text },
+    if (state.at !== 'active') return undefined;
+    const lane = this.lanes.ofStream(state.on.stream);
+    const stream = lane?.stream;
+    if (lane === undefined || stream === undefined || stream !== state.on.stream) return undefined;
+    const refused = (why: string): EtcdError =>
+      new EtcdError(why, { code: 'unimplemented', endpoint: stream.connection.endpoint.text });
+    if (stream.serial) {
+      return refused(
+        'this server gives watch ids of its own, as a grpc-proxy does, and answers no progress requests: use progressNotify',
       );
     }
-    live.stream.requestProgress();
+    if (lane !== this.lanes.live) return undefined;
+    if (!lane.trustsProgress) {
+      return refused(
+        'this server answers progress requests out of order with events: use progressNotify, or etcd 3.4.25, 3.5.8 or later',
+      );
+    }
+    stream.requestProgress();
     return undefined;
   }
 }

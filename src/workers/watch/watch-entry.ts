@@ -47,6 +47,12 @@ export class WatchEntry {
    * batch's header. 0 until a watch from «now» has been created.
    */
   next: number;
+  /**
+   * What this engine knew of the store when it asked for a watch from now on: revisions up to it were before. Belongs to the store
+   * of that time, which `floorRestarts` names as the store guard counts them.
+   */
+  floor = 0;
+  floorRestarts = -1;
   /** The first creation has been told to main. */
   announced: boolean;
   /** Replays because its consumer had lagged; such replays are limited in number. */

@@ -27,6 +27,7 @@ export interface Watches {
   end(entry: WatchEntry, error: EtcdError): void;
   endAllFrom(error: EtcdError): void;
   wait(entry: WatchEntry): void;
+  waitForMember(entry: WatchEntry, stream: WatchStream): void;
   detachNow(entry: WatchEntry): void;
   replayEnded(entry: WatchEntry): void;
   willMove(): void;
@@ -64,10 +65,15 @@ export class WatchEvents implements WatchStreamHooks {
     const { batcher, context, guard, watches } = this.#options;
     const { state } = entry;
     const { live } = watches.lanes;
-    guard.noteRevision(head.revision);
+    guard.noteAnswer(head, stream.storeRestarts);
     if (state.at === 'moving') state.from.stream.cancelWatch(state.from.streamWatchId);
-    // Inclusive: the server reads this revision after it has registered the watch, so events may carry it.
-    else if (entry.next === 0) entry.next = this.#firstRevision(stream, entry, head);
+    else if (entry.next === 0) {
+      if (head.revision > 0 && head.revision < entry.floor) {
+        watches.waitForMember(entry, stream);
+        return;
+      }
+      entry.next = this.#firstRevision(stream, entry, head);
+    }
     entry.enter({ at: 'active', on: { stream, streamWatchId } });
     entry.createdRevision = head.revision;
     entry.requestsBefore = stream.progressRequests;
@@ -103,9 +109,10 @@ export class WatchEvents implements WatchStreamHooks {
   }
 
   answered(stream: WatchStream, entry: WatchEntry, head: WatchHead, buffer: Uint8Array, end: number): void {
-    const { context, delivery, progress, watches } = this.#options;
+    const { context, delivery, guard, progress, watches } = this.#options;
     if (head.eventCount === 0) {
       if (head.fragment) return;
+      guard.noteAnswer(head, stream.storeRestarts);
       delivery.progress(entry, head.revision);
       progress.watchReached(entry, head.revision);
       return;
@@ -118,6 +125,8 @@ export class WatchEvents implements WatchStreamHooks {
       throw thrown;
     }
     entry.malformed = 0;
+    // Not before: what came with events that cannot be read is not believed either.
+    guard.noteAnswer(head, stream.storeRestarts);
     if (error !== undefined) watches.end(entry, error);
     else if (stream !== watches.lanes.live.stream) entry.heardAt = context.now();
   }
@@ -130,8 +139,10 @@ export class WatchEvents implements WatchStreamHooks {
     if (entry.malformed >= MALFORMED_LIMIT && error instanceof EtcdError) watches.end(entry, error);
   }
 
-  streamProgress(stream: WatchStream, revision: number, request: number): void {
-    const { delivery, progress, watches } = this.#options;
+  streamProgress(stream: WatchStream, head: WatchHead, request: number): void {
+    const { delivery, guard, progress, watches } = this.#options;
+    const { revision } = head;
+    guard.noteAnswer(head, stream.storeRestarts);
     const lane = watches.lanes.ofStream(stream);
     if (lane?.stream !== stream || !lane.trustsProgress) return;
     // The answer may overtake, or be overtaken by, the answers to creations sent after the request. It speaks of a watch
@@ -178,8 +189,12 @@ export class WatchEvents implements WatchStreamHooks {
     );
   }
 
+  /**
+   * The first revision of a watch from now on: the one after its floor, or the one that its creation was answered with where
+   * that is later. Inclusive: the server reads it after it has registered the watch, so events may carry it.
+   */
   #firstRevision(stream: WatchStream, entry: WatchEntry, head: WatchHead): number {
-    if (head.revision > 0) return head.revision;
+    if (head.revision > 0) return Math.max(head.revision, entry.floor + 1);
     // Going on from anywhere else after the stream was lost would replay the whole history, or leave something out.
     const error = malformed('a watch from now on was created without a revision');
     this.malformed(stream, entry, error);

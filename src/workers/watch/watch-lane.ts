@@ -10,13 +10,11 @@ import { EtcdError, errorToPlain, toEtcdError } from '../../wire/errors.js';
 import { keepsConnection } from '../../wire/settings-change.js';
 import { reachMember } from '../member/member-connection.js';
 import type { ReachedMember } from '../member/member-connection.js';
-import type { StoreGuard } from '../member/store-guard.js';
 import { trustsRequestedProgress } from '../member/server-version.js';
-import type { ShardContext } from '../shard-context.js';
 import type { GrpcConnection } from '../transport/grpc-connection.js';
 import type { WatchCarrier } from './watch-entry.js';
+import type { WatchLaneOptions } from './watch-lane-options.js';
 import { WatchStream } from './watch-stream.js';
-import type { WatchStreamHooks } from './watch-stream.js';
 
 type LaneState =
   | { readonly at: 'idle' }
@@ -36,25 +34,6 @@ type LaneState =
     }
   | { readonly at: 'waiting'; readonly timer: NodeJS.Timeout }
   | { readonly at: 'closed' };
-
-export interface WatchLaneOptions {
-  readonly lane: Lane;
-  readonly context: ShardContext;
-  readonly guard: StoreGuard;
-  readonly firstEndpoint: number;
-  readonly drawId: () => number;
-  readonly streamHooks: WatchStreamHooks;
-  readonly probeKey: () => Uint8Array;
-  /** A stream is open: put the waiting watches on it. */
-  readonly onOpen: () => void;
-  /** A stream is gone; its watches wait again. With an error that repeating will not mend, they are to be given up. */
-  readonly onLost: (stream: WatchStream, hopeless: EtcdError | undefined) => void;
-  /** No stream could be opened, again and again, for a reason that repeating will not mend. */
-  readonly onHopeless: (error: EtcdError) => void;
-  readonly onStoreReset: (endpoint: string) => void;
-  /** How many watches wait for a stream of this lane. */
-  readonly waiting: () => number;
-}
 
 const BACKOFF = { initialMs: 20, maxMs: 1000 } as const;
 
@@ -151,13 +130,13 @@ export class WatchLane {
 
   pause(): void {
     this.#paused = true;
-    for (const stream of this.#streams()) stream.pause();
+    for (const stream of this.streams()) stream.pause();
   }
 
   resume(): void {
     this.#paused = false;
     this.#resumedAt = this.#options.context.now();
-    for (const stream of this.#streams()) stream.resume();
+    for (const stream of this.streams()) stream.resume();
   }
 
   /** Opens a new stream beside the current one, which drains. */
@@ -166,6 +145,13 @@ export class WatchLane {
     this.#draining.add(this.#state.stream);
     this.#enter({ at: 'idle' });
     this.#connect();
+  }
+
+  /** Gives a stream of this lane up, as if it had ended by itself. */
+  drop(stream: WatchStream, error: EtcdError): void {
+    if (!this.has(stream)) return;
+    stream.reset();
+    this.#onEnded(stream, error);
   }
 
   /** The stream is about to end because of what it brought for one watch: no reason to give up the others. */
@@ -216,7 +202,7 @@ export class WatchLane {
 
   close(): void {
     clearTimeout(this.#keeping);
-    const streams = [...this.#streams()];
+    const streams = [...this.streams()];
     this.#enter({ at: 'closed' });
     for (const stream of streams) this.#discard(stream);
   }
@@ -224,11 +210,12 @@ export class WatchLane {
   /** Watches that need this lane: those that wait and those on a stream of it. */
   #dependents(): number {
     let count = this.#options.waiting();
-    for (const stream of this.#streams()) count += stream.size;
+    for (const stream of this.streams()) count += stream.size;
     return count;
   }
 
-  *#streams(): Generator<WatchStream> {
+  /** Those that drain, and the one in use. */
+  *streams(): Generator<WatchStream> {
     yield* this.#draining;
     if (this.#state.at === 'open') yield this.#state.stream;
   }
@@ -286,11 +273,9 @@ export class WatchLane {
   }
 
   #open(member: ReachedMember, settings: ConnectionSettings): void {
-    const { context, guard, lane, streamHooks, drawId } = this.#options;
+    const { context, guard, lane, streamHooks, drawId, onReached } = this.#options;
     const endpoint = member.connection.endpoint.text;
-    if (member.storeReset) this.#options.onStoreReset(endpoint);
-    // Main keeps it for the shard that takes this one's place.
-    if (guard.mark !== undefined) context.report({ kind: 'store', mark: guard.mark });
+    onReached(endpoint, member.storeReset);
     const openedAt = context.now();
     const ended = (from: WatchStream, error: EtcdError): void => {
       if (context.now() - openedAt >= STABLE_MS) {
@@ -301,6 +286,7 @@ export class WatchLane {
     };
     const stream = new WatchStream({
       connection: member.connection,
+      storeRestarts: guard.restarts,
       // Without it a member cut off from its cluster would keep the stream and stay silent.
       metadata: { ...context.metadata(), hasleader: 'true' },
       serial: this.#serialMembers.has(endpoint),
@@ -319,7 +305,9 @@ export class WatchLane {
       },
     });
     if (this.#paused) stream.pause();
-    this.#enter({ at: 'open', stream, trustsProgress: trustsRequestedProgress(member.version), settings });
+    // What ignores our ids is a proxy, or as old as one: etcd's own leaves such requests unanswered.
+    const trustsProgress = !stream.serial && trustsRequestedProgress(member.version);
+    this.#enter({ at: 'open', stream, trustsProgress, settings });
     context.status({ type: 'connected', lane, endpoint, version: member.version });
     this.#options.onOpen();
   }

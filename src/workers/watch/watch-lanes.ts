@@ -1,4 +1,5 @@
 /** The two watch lanes of a shard, and which of them a stream or a watch is on. */
+import { EtcdError } from '../../wire/errors.js';
 import type { WatchCarrier, WatchEntry } from './watch-entry.js';
 import type { WatchLane } from './watch-lane.js';
 import type { WatchStream } from './watch-stream.js';
@@ -69,14 +70,22 @@ export class WatchLanes {
     for (const lane of this.all) lane.settingsChanged(firstEndpoint);
   }
 
+  /** The store has been replaced so often: streams that were opened before may bring what an older one held. */
+  leaveOldStore(restarts: number): void {
+    for (const lane of this.all) {
+      for (const stream of [...lane.streams()]) {
+        if (stream.storeRestarts === restarts) continue;
+        const endpoint = stream.connection.endpoint.text;
+        lane.drop(stream, new EtcdError(`the store at ${endpoint} was replaced`, { code: 'unavailable', endpoint }));
+      }
+    }
+  }
+
   close(): void {
     for (const lane of this.all) lane.close();
   }
 
   *#streams(): Generator<WatchStream> {
-    for (const { stream, draining } of this.all) {
-      if (stream !== undefined) yield stream;
-      yield* draining;
-    }
+    for (const lane of this.all) yield* lane.streams();
   }
 }

@@ -35,7 +35,7 @@ export interface WatchStreamHooks {
    * Progress of the stream, answering {@link WatchStream.requestProgress}. `request` is the number of the earliest request
    * that this can be the answer to: etcd may leave any of them unanswered.
    */
-  streamProgress(stream: WatchStream, revision: number, request: number): void;
+  streamProgress(stream: WatchStream, head: WatchHead, request: number): void;
 }
 
 /** What a watch stream tells the lane that opened it; nothing comes afterwards. */
@@ -47,6 +47,8 @@ export interface WatchStreamOwner {
 
 export interface WatchStreamOptions {
   readonly connection: GrpcConnection;
+  /** How often the store had been replaced when the member was asked (store-guard.ts). */
+  readonly storeRestarts: number;
   readonly metadata: Metadata;
   /** Create one at a time and take whatever id the server gives: for servers and proxies that ignore ours. */
   readonly serial: boolean;
@@ -66,6 +68,7 @@ interface Creation {
 
 export class WatchStream implements WatchCarrier {
   readonly connection: GrpcConnection;
+  readonly storeRestarts: number;
   readonly serial: boolean;
   readonly #options: WatchStreamOptions;
   readonly #stream: GrpcStream;
@@ -87,6 +90,7 @@ export class WatchStream implements WatchCarrier {
   constructor(options: WatchStreamOptions) {
     this.#options = options;
     this.connection = options.connection;
+    this.storeRestarts = options.storeRestarts;
     this.serial = options.serial;
     this.#stream = options.connection.openStream(
       WATCH_PATH,
@@ -235,7 +239,7 @@ export class WatchStream implements WatchCarrier {
       if (head.streamWatchId === -1 && !head.canceled && head.eventCount === 0 && head.revision > 0) {
         // A server that answers more often than it was asked is not trusted to answer the newest request.
         this.#progressAnswers = Math.min(this.#progressAnswers + 1, this.#progressRequests);
-        this.#options.hooks.streamProgress(this, head.revision, this.#progressAnswers);
+        this.#options.hooks.streamProgress(this, head, this.#progressAnswers);
       }
       return;
     }

@@ -59,6 +59,7 @@ function setup(
     report: (report) => told.push([report.kind]),
     status: (status) => told.push(['status', status.type]),
     store: () => undefined,
+    brought: () => undefined,
     ready: (epoch) => told.push(['ready', epoch]),
     resume,
     replaced: (epoch, cause) => told.push(['replaced', epoch, cause.message]),

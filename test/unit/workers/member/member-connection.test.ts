@@ -99,7 +99,7 @@ describe('reachMember', () => {
       guard,
       () => statusOf({ revision: 90 }),
       () => {
-        guard.noteRevision(104);
+        guard.noteAnswer({ revision: 104, clusterIdLow: 0x1234_5678, clusterIdHigh: 0xffff_0000 }, 0);
         return rangeOf({ revision: 103 });
       },
     );

@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { StoreGuard } from '../../../../src/workers/member/store-guard.js';
+import { StoreGuard, type AnswerMark } from '../../../../src/workers/member/store-guard.js';
 import { trustsRequestedProgress } from '../../../../src/workers/member/server-version.js';
+
+/** An answer of a stream, of the cluster 7. */
+const answer = (revision: number): AnswerMark => ({ revision, clusterIdLow: 7, clusterIdHigh: 0 });
 
 const mark = { clusterId: 7n, revision: 100, raftTerm: 5n };
 
@@ -30,10 +33,37 @@ describe('StoreGuard', () => {
     const guard = new StoreGuard(mark);
     guard.note({ clusterId: 7n, memberId: 1n, revision: 120, raftTerm: 4n });
     guard.note({ clusterId: 7n, memberId: 1n, revision: 110, raftTerm: 9n });
-    guard.noteRevision(115);
+    guard.noteAnswer(answer(115), 0);
     expect(guard.mark).toEqual({ clusterId: 7n, revision: 120, raftTerm: 9n });
-    guard.noteRevision(130);
+    guard.noteAnswer(answer(130), 0);
     expect(guard.revision).toBe(130);
+  });
+
+  it('does not believe an answer that names no cluster, or another, or came over a stream to the store before this one', () => {
+    const guard = new StoreGuard(mark);
+    guard.noteAnswer({ revision: 5_000, clusterIdLow: 0, clusterIdHigh: 0 }, 0);
+    guard.noteAnswer({ revision: 5_000, clusterIdLow: 8, clusterIdHigh: 0 }, 0);
+    guard.noteAnswer({ revision: 5_000, clusterIdLow: 7, clusterIdHigh: 1 }, 0);
+    expect(guard.revision).toBe(100);
+    guard.restart({ clusterId: 7n, memberId: 1n, revision: 3, raftTerm: 1n });
+    guard.noteAnswer(answer(101), 0);
+    expect(guard.revision).toBe(3);
+    guard.noteAnswer(answer(4), guard.restarts);
+    expect(guard.revision).toBe(4);
+  });
+
+  it('learns from other parts of the engine what they saw of the same cluster, and of no other', () => {
+    const guard = new StoreGuard(undefined);
+    guard.learn({ clusterId: 0n, revision: 9 });
+    expect(guard.mark).toBeUndefined();
+    guard.learn({ clusterId: 7n, revision: 50 });
+    guard.learn({ clusterId: 7n, revision: 40 });
+    guard.learn({ clusterId: 8n, revision: 1_000 });
+    guard.learn({ clusterId: 7n, revision: 2 ** 53 });
+    expect(guard.revision).toBe(50);
+    const header = { clusterId: 7n, memberId: 1n, revision: 3, raftTerm: 1n };
+    expect(guard.judgeMember(header, guard.knowledge())).toBe('suspicious');
+    expect(guard.judgeMember({ ...header, revision: 50 }, guard.knowledge())).toBe('forward');
   });
 
   it('forgets the old store when it starts anew', () => {
@@ -45,7 +75,7 @@ describe('StoreGuard', () => {
   it('hands out copies of what it knows', () => {
     const guard = new StoreGuard(mark);
     const known = guard.knowledge();
-    guard.noteRevision(500);
+    guard.noteAnswer(answer(500), 0);
     expect(known.mark?.revision).toBe(100);
   });
 });

@@ -25,6 +25,8 @@ class ModelRun {
   readonly rig: WatchEngineRig;
   readonly detached = new Set<number>();
   readonly gone = new Set<number>();
+  /** What had been acknowledged to the application when a watch from now on was asked for. */
+  readonly acknowledged = new Map<number, number>();
   #lastWatch = 0;
 
   constructor(seed: number) {
@@ -88,6 +90,11 @@ class ModelRun {
         const { error } = seen.ended;
         expect(error === undefined ? this.gone.has(watch) : error.code === 'compacted', label).toBe(true);
       }
+      const before = this.acknowledged.get(watch) ?? 0;
+      expect(
+        seen.events.filter(({ modRevision }) => modRevision <= before),
+        `${label}: what was acknowledged before it`,
+      ).toEqual([]);
       const isCurrent = seen.ended === undefined && !this.detached.has(watch);
       if (isCurrent) expect(seen.createdCount, label).toBe(1);
       // One that ended or is detached has a beginning of the history; the others have all of it.
@@ -220,6 +227,14 @@ class ModelRun {
       progressNotify: rng.chance(0.4),
       fragment: rng.chance(0.8),
     });
+    const { store } = server;
+    if (rng.chance(0.4)) {
+      // An answer to a call of the application, from whatever member.
+      const { revision: told } = this.rig.known ?? { revision: 0 };
+      const { applied } = rng.pick(server.members);
+      this.rig.known = { clusterId: store.clusterId, revision: Math.max(told, rng.pick([store.revision, applied])) };
+    }
+    if (startRevision === 0) this.acknowledged.set(this.#lastWatch, this.rig.known?.revision ?? 0);
     this.rig.watch(spec);
   }
 }

@@ -34,6 +34,7 @@ class Rig {
     const name = (entry: WatchEntry): string => this.#names.get(entry) ?? '?';
     this.stream = new WatchStream({
       connection,
+      storeRestarts: 0,
       metadata: {},
       serial,
       fragments: false,
@@ -44,7 +45,7 @@ class Rig {
         answered: (_stream, entry, head) => void this.told.push(`answered ${name(entry)} at ${head.revision}`),
         malformed: (_stream, entry) => void this.told.push(`malformed ${name(entry)}`),
         canceled: (_stream, entry, error) => void this.told.push(`canceled ${name(entry)}: ${error.code}`),
-        streamProgress: (_stream, revision, request) => void this.told.push(`progress ${revision} of ${request}`),
+        streamProgress: (_stream, head, request) => void this.told.push(`progress ${head.revision} of ${request}`),
       },
       owner: {
         idsIgnored: () => void this.told.push('ids ignored'),
