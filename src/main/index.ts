@@ -32,6 +32,7 @@ export { Registration } from './lease/lease-registration.js';
 export type { LeaseRenewal } from './lease/lease.js';
 export type { LeaseEnd, LeaseEndCause } from './lease/lease-end.js';
 export type { LeaseEndListener } from './lease/lease-rows.js';
+export type { LeaseOrId } from './lease/lease-ids.js';
 export type { LeaseRef } from './lease/lease-link.js';
 export type { LeaseTimeToLive } from './lease/lease-rpc.js';
 export type { GrantManyOptions, GrantOptions, KeepAliveOptions, RevokeOptions } from './lease/lease-options.js';

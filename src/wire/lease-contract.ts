@@ -34,8 +34,9 @@ export type LeaseCommand =
   /** Stop renewing, leave the lease to run out on the server. Answered by `lease-forgotten`, except for slots that have ended. */
   | { readonly kind: 'forget'; readonly slots: Uint32Array }
   /**
-   * Stop renewing and revoke, also grants that are on their way. Each slot is answered by its one `lease-ended`, or
-   * `lease-refused` where its grant failed, or `lease-revoke-failed`, after which it is renewed again.
+   * Stop renewing, for good, and revoke, also grants that are on their way. Each slot is answered by its one `lease-ended`, or
+   * `lease-refused` where its grant failed; before that `lease-revoke-failed` tells that the time was up, or that the server
+   * refused. Repeated for a slot, it gives more time.
    */
   | { readonly kind: 'revoke'; readonly slots: Uint32Array; readonly timeoutMs: number };
 
@@ -63,7 +64,10 @@ export type LeaseReport =
       readonly error: PlainError | undefined;
     }
   | { readonly kind: 'lease-forgotten'; readonly slots: Uint32Array }
-  /** The server refused to revoke it; it lives on and is renewed. */
+  /**
+   * It could not be revoked: after `timeoutMs` (code `timeout`; the shard goes on until its deadline), or the server refused (the
+   * shard tries no more). It is not renewed in either case, and ends at its deadline.
+   */
   | { readonly kind: 'lease-revoke-failed'; readonly slots: Uint32Array; readonly error: PlainError }
   /** Renewals of leases whose `observed` cell is set. */
   | { readonly kind: 'lease-renewed'; readonly slots: Uint32Array };

@@ -1,7 +1,7 @@
 /** Many leases granted by one call. Main thread; holds columns, not objects. */
 import { EtcdError } from '../../wire/errors.js';
 import type { Lease } from './lease.js';
-import type { RevokeOptions } from './lease-options.js';
+import { revokeLimit, type RevokeOptions } from './lease-options.js';
 import type { LeaseEndListener, LeaseRows } from './lease-rows.js';
 
 /**
@@ -60,9 +60,14 @@ export class LeaseCollection implements Iterable<Lease> {
     return this.#rows.onEnd(listener);
   }
 
-  /** Revokes all that live, pipelined. @throws as `lease.revoke()`, with the first failure, after all were tried. */
+  /**
+   * Revokes all that live, pipelined, and those that have ended here and may be left on the server. What becomes of those that
+   * could not be revoked: see `lease.revoke()`.
+   *
+   * @throws as `lease.revoke()`, with the first failure, after all were tried.
+   */
   async revoke(options: RevokeOptions = {}): Promise<void> {
-    await this.#rows.revoke(this.#all(), options);
+    await this.#rows.revoke(this.#all(), revokeLimit(options, this.size));
   }
 
   /** Stops renewing all that live; they run out on the server. */
@@ -74,8 +79,10 @@ export class LeaseCollection implements Iterable<Lease> {
     for (let index = 0; index < this.size; index += 1) yield this.at(index);
   }
 
+  /** Revokes those that have not ended. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.revoke();
+    const rows = this.#all().filter((row) => !this.#rows.isOver(row));
+    await this.#rows.revoke(rows, revokeLimit({}, rows.length));
   }
 
   #checked(index: number): number {

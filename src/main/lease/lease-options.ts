@@ -1,6 +1,7 @@
 /** Options of the lease service and their checks. Main thread; pure. */
 import { EtcdError } from '../../wire/errors.js';
 import { MAX_TTL_SECONDS, requireInt64 } from '../../wire/int64.js';
+import { CallLimit } from './call-limit.js';
 
 const MIN_INTERVAL_MS = 50;
 const MAX_INTERVAL_MS = 2 ** 32 - 1;
@@ -39,6 +40,17 @@ export interface KeepAliveOptions {
 export interface RevokeOptions {
   /** Limit for the whole call, in milliseconds. Default 10,000, and for many leases 1 ms more for each. */
   readonly timeoutMs?: number | undefined;
+  /** Ends the waiting with code `aborted`. The lease is not renewed any longer; its revocation goes on in the background. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Limit for a grant, first renewal or revocation that names none; many get 1 ms more for each. */
+export const CALL_TIMEOUT_MS = 10_000;
+
+/** @throws EtcdError `invalid-argument`, `aborted`. */
+export function revokeLimit({ timeoutMs, signal }: RevokeOptions, count: number): CallLimit {
+  const checkedMs = timeoutMs === undefined ? undefined : checkedTimeout(timeoutMs, 0);
+  return new CallLimit({ timeoutMs: checkedMs, signal }, CALL_TIMEOUT_MS + count);
 }
 
 export function checkedTtlSeconds(value: number): number {
@@ -55,7 +67,7 @@ export function checkedTimeout(value: number | undefined, fallbackMs: number): n
 }
 
 /** Any id but 0, which etcd takes for «choose one»; negative ones are legal. */
-export function checkedLeaseId(value: bigint): bigint {
+export function checkedLeaseId(value: unknown): bigint {
   const leaseId = requireInt64(value, 'leaseId');
   if (leaseId !== 0n) return leaseId;
   throw new EtcdError('leaseId must not be 0n: leave it out to have one drawn', {

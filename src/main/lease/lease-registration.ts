@@ -6,6 +6,7 @@ import { backoffDelayMs } from '../../wire/backoff.js';
 import { EtcdError, toEtcdError } from '../../wire/errors.js';
 import { Listeners } from '../callbacks.js';
 import { toBytes } from '../../wire/key-range.js';
+import { revokeLimit, type RevokeOptions } from './lease-options.js';
 import type { LeaseSession, SessionEvent } from './lease-session.js';
 import type { Lease } from './lease.js';
 import type { LeasePut } from './lease-rpc.js';
@@ -83,10 +84,16 @@ export class Registration {
     return this.#listeners.add(listener);
   }
 
-  /** Stops, and removes the key by revoking its lease. Idempotent. @throws EtcdError as `lease.revoke()`. */
-  async close(): Promise<void> {
+  /**
+   * Stops, and removes the key by revoking its lease. Idempotent: where it failed, another call waits for the revocation that
+   * goes on, or tries again; the key is gone with its lease in any case.
+   *
+   * @throws EtcdError as `lease.revoke()`.
+   */
+  async close(options: RevokeOptions = {}): Promise<void> {
+    revokeLimit(options, 1); // before anything is stopped
     this.#stop();
-    await this.#session.close();
+    await this.#session.close(options);
   }
 
   /** Stops, and leaves the key to its lease, which runs out. Idempotent. */

@@ -1,25 +1,33 @@
 /**
- * Where leases live: finds the shard of a lease by its id, its shared state, and sends commands for rows. Internal to the
+ * Maps leases to shards and slots: chooses the shard of a lease by its id, finds it again, and sends commands for rows. Internal to the
  * lease service; main thread.
  */
+import type { EtcdError } from '../../wire/errors.js';
 import type { LeaseCommand } from '../../wire/lease-contract.js';
 import { LeaseStatus, type LeaseState } from '../../wire/lease-state.js';
 import { LeaseClock } from './lease-clock.js';
+import type { CallLimit } from './call-limit.js';
 import type { LeaseLink } from './lease-link.js';
 import type { LeaseRows, RowsCommand, RowsRoom } from './lease-rows.js';
 import { LeaseSlots } from './lease-slots.js';
+import type { ServerRevoker } from './server-revoker.js';
 import { monotonicMs } from '../../wire/monotonic-clock.js';
 
-/** Limit for a grant, first renewal or revocation that names none; many get 1 ms more for each. */
-export const CALL_TIMEOUT_MS = 10_000;
+/** A lease, where it is. */
+export interface RowOfLease {
+  readonly rows: LeaseRows;
+  readonly row: number;
+}
 
 export class LeaseRoom implements RowsRoom {
   readonly shards: readonly LeaseSlots<LeaseRows>[];
   readonly clock: LeaseClock;
   readonly #link: LeaseLink;
+  readonly #revoker: ServerRevoker;
 
-  constructor(link: LeaseLink, livenessMs: number) {
+  constructor(link: LeaseLink, revoker: ServerRevoker, livenessMs: number) {
     this.#link = link;
+    this.#revoker = revoker;
     this.shards = Array.from({ length: link.shards }, () => new LeaseSlots<LeaseRows>(livenessMs, monotonicMs()));
     this.clock = new LeaseClock(
       this.shards.map((slots) => slots.state),
@@ -51,29 +59,57 @@ export class LeaseRoom implements RowsRoom {
     return this.clock.nowMs(state) < (state.deadlineMs[slot] ?? 0);
   }
 
-  /** @throws EtcdError `shard-failed` where a row's shard is gone for good. */
-  refuseFailed(rows: LeaseRows): void {
-    for (let row = 0; row < rows.count; row += 1) {
-      const failure = this.#link.failure(rows.shard(row));
-      if (failure !== undefined) throw failure;
-      if (this.shards.length === 1) return;
+  /**
+   * Where the lease of this id is in a shard: held, being revoked, or asked for. An id that was released may have another row
+   * before its old one is free.
+   */
+  find(leaseId: bigint): RowOfLease | undefined {
+    let asked: RowOfLease | undefined;
+    for (const slots of this.shards) {
+      for (const slot of slots.slotsOf(leaseId)) {
+        const rows = slots.owner(slot);
+        const row = slots.row(slot);
+        if (rows === undefined || rows.isOver(row)) continue;
+        if (!rows.isAsked(row)) return { rows, row };
+        asked ??= { rows, row };
+      }
     }
+    return asked;
   }
 
-  /** Gives each row a slot, pending. Undone as a whole where one does not fit. */
+  /** As {@link find}, of all leases at once. */
+  all(): Map<bigint, RowOfLease> {
+    const found = new Map<bigint, RowOfLease>();
+    for (const slots of this.shards) {
+      for (const slot of slots.used()) {
+        const rows = slots.owner(slot);
+        const row = slots.row(slot);
+        if (rows === undefined || rows.isOver(row)) continue;
+        const leaseId = rows.leaseId(row);
+        if (!rows.isAsked(row) || !found.has(leaseId)) found.set(leaseId, { rows, row });
+      }
+    }
+    return found;
+  }
+
+  /**
+   * Gives each row a slot, pending, in the shard that its id belongs to, or another one where that has failed for good. Undone as
+   * a whole where one does not fit.
+   *
+   * @throws EtcdError `shard-failed` where no shard lives.
+   */
   place(rows: LeaseRows, intervalMs: number): void {
+    const living = this.#living();
     let row = 0;
     try {
       for (; row < rows.count; row += 1) {
-        const slots = this.slots(rows.shard(row));
-        const slot = slots.take(rows, row);
-        rows.place(row, slot);
-        rows.copyId(row, slots.state);
-        slots.state.deadlineMs[slot] = 0;
-        slots.state.ttlSeconds[slot] = rows.ttlSeconds;
-        slots.state.intervalMs[slot] = intervalMs;
-        slots.state.observed[slot] = 0;
-        slots.state.setStatus(slot, LeaseStatus.Pending);
+        const state = this.#place(rows, row, living[rows.preferredShard(row)]);
+        const slot = rows.slot(row);
+        state.deadlineMs[slot] = 0;
+        state.ttlSeconds[slot] = rows.ttlSeconds;
+        state.intervalMs[slot] = intervalMs;
+        state.observed[slot] = 0;
+        state.setStatus(slot, LeaseStatus.Pending);
       }
     } catch (error) {
       while (row > 0) {
@@ -84,6 +120,44 @@ export class LeaseRoom implements RowsRoom {
     }
   }
 
+  /** Takes a row out of a shard that failed for good into one that lives. False where none does. */
+  move(rows: LeaseRows, row: number): boolean {
+    const shard = this.#living()[rows.preferredShard(row)];
+    if (typeof shard !== 'number' || shard === rows.shard(row) || this.slots(shard).isFull) return false;
+    const before = this.slots(rows.shard(row));
+    const from = rows.slot(row);
+    const state = this.#place(rows, row, shard);
+    const slot = rows.slot(row);
+    state.deadlineMs[slot] = before.state.deadlineMs[from] ?? 0;
+    state.ttlSeconds[slot] = before.state.ttlSeconds[from] ?? 0;
+    state.intervalMs[slot] = before.state.intervalMs[from] ?? 0;
+    state.observed[slot] = before.state.observed[from] ?? 0;
+    state.setStatus(slot, before.state.status(from));
+    before.give(from);
+    return true;
+  }
+
+  /** For each shard: itself, the next one that lives, or why none does. */
+  #living(): (number | EtcdError)[] {
+    const failures = this.shards.map((_, shard) => this.#link.failure(shard));
+    return failures.map((failure, shard) => {
+      if (failure === undefined) return shard;
+      for (let step = 1; step < failures.length; step += 1) {
+        const next = (shard + step) % failures.length;
+        if (failures[next] === undefined) return next;
+      }
+      return failure;
+    });
+  }
+
+  #place(rows: LeaseRows, row: number, shard: number | EtcdError | undefined): LeaseState {
+    if (typeof shard !== 'number') throw shard ?? new RangeError('no shard');
+    const slots = this.slots(shard);
+    rows.place(row, shard, slots.take(rows, row));
+    rows.copyId(row, slots.state);
+    return slots.state;
+  }
+
   /** Sends a command for these rows, one message a shard. */
   command(kind: RowsCommand, rows: LeaseRows, which: readonly number[]): void {
     this.each(rows, which, (shard, slots) => {
@@ -91,10 +165,14 @@ export class LeaseRoom implements RowsRoom {
     });
   }
 
-  revoke(rows: LeaseRows, which: readonly number[], timeoutMs: number = CALL_TIMEOUT_MS + which.length): void {
+  revoke(rows: LeaseRows, which: readonly number[], timeoutMs: number): void {
     this.each(rows, which, (shard, slots) => {
       this.send(shard, { kind: 'revoke', slots, timeoutMs });
     });
+  }
+
+  revokeElsewhere(leaseIds: readonly bigint[], limit: CallLimit): Promise<void> {
+    return this.#revoker.many(leaseIds, limit);
   }
 
   /** The slots of these rows (of all where none are named), shard by shard. */

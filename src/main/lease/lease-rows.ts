@@ -7,8 +7,9 @@ import type { LeaseEndReason } from '../../wire/lease-contract.js';
 import { LeaseStatus, type LeaseState } from '../../wire/lease-state.js';
 import { Listeners, tell } from '../callbacks.js';
 import { shardOfLease } from '../placement.js';
-import type { RevokeOptions } from './lease-options.js';
+import type { CallLimit } from './call-limit.js';
 import { Lease, type LeaseBacking } from './lease.js';
+import { Revocations } from './revocations.js';
 import { leaseEndedError, type LeaseEnd, type LeaseEndCause } from './lease-end.js';
 
 const Phase = { Asked: 0, Live: 1, Revoking: 2, Ended: 3, Refused: 4 } as const;
@@ -25,8 +26,14 @@ export interface RowsRoom {
   nowMs(shard: number): number;
   isAlive(shard: number, slot: number): boolean;
   command(kind: RowsCommand, rows: LeaseRows, which: readonly number[]): void;
-  revoke(rows: LeaseRows, which: readonly number[], timeoutMs: number | undefined): void;
+  /** Through the shard that holds them. */
+  revoke(rows: LeaseRows, which: readonly number[], timeoutMs: number): void;
+  /** By calls of their own; those that the server does not know count as revoked. */
+  revokeElsewhere(leaseIds: readonly bigint[], limit: CallLimit): Promise<void>;
 }
+
+/** After a revocation that was not answered. */
+const UNRENEWED = '; it is renewed no longer, and its revocation is tried until it has run out';
 
 export type LeaseEndListener = (end: LeaseEnd) => void;
 
@@ -41,6 +48,7 @@ export class LeaseRows implements LeaseBacking {
   readonly #ids: BigInt64Array;
   /** The same ids as halves, for what must make no bigint of each. */
   readonly #halves: Int32Array;
+  readonly #shards: Uint16Array;
   readonly #slots: Uint32Array;
   readonly #phase: Uint8Array;
   readonly #cause: Uint8Array;
@@ -49,11 +57,12 @@ export class LeaseRows implements LeaseBacking {
   readonly #errors = new Map<number, EtcdError>();
   readonly #handles = new Map<number, Lease>();
   readonly #endListeners = new Listeners<LeaseEnd>();
-  readonly #revokeListeners = new Map<number, (error: EtcdError | undefined) => void>();
+  readonly #revocations = new Revocations();
   #asked: number;
   #firstRefusal: EtcdError | undefined;
   #onProgress: ((granted: number) => void) | undefined;
   #onSettled: ((error: EtcdError | undefined) => void) | undefined;
+  #onAnswered: (() => void)[] = [];
 
   constructor(room: RowsRoom, ids: BigInt64Array, ttlSeconds: number, drawn: boolean, timeoutMs: number) {
     this.#room = room;
@@ -63,6 +72,7 @@ export class LeaseRows implements LeaseBacking {
     this.ttlSeconds = ttlSeconds;
     this.drawn = drawn;
     this.timeoutMs = timeoutMs;
+    this.#shards = new Uint16Array(ids.length);
     this.#slots = new Uint32Array(ids.length);
     this.#phase = new Uint8Array(ids.length);
     this.#cause = new Uint8Array(ids.length);
@@ -73,8 +83,13 @@ export class LeaseRows implements LeaseBacking {
     return this.#ids[row] ?? 0n;
   }
 
-  shard(row: number): number {
+  /** Where the row belongs while every shard lives. */
+  preferredShard(row: number): number {
     return shardOfLease(this.#halves[2 * row] ?? 0, this.#halves[2 * row + 1] ?? 0, this.#room.shardCount);
+  }
+
+  shard(row: number): number {
+    return this.#shards[row] ?? 0;
   }
 
   /** Writes the id of a row into the state of its shard. */
@@ -88,7 +103,8 @@ export class LeaseRows implements LeaseBacking {
     return this.#slots[row] ?? 0;
   }
 
-  place(row: number, slot: number): void {
+  place(row: number, shard: number, slot: number): void {
+    this.#shards[row] = shard;
     this.#slots[row] = slot;
   }
 
@@ -103,25 +119,40 @@ export class LeaseRows implements LeaseBacking {
     });
   }
 
+  /** Resolves when each was answered, or nobody waits for the answers any longer. */
+  answered(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#asked === 0) resolve();
+      else this.#onAnswered.push(resolve);
+    });
+  }
+
+  /** Why the row was refused, where it was. */
+  refusal(row: number): EtcdError | undefined {
+    return this.#phase[row] === Phase.Refused ? this.#firstRefusal : undefined;
+  }
+
   /** Nobody waits for the first renewal of a lease granted elsewhere any longer: it is left alone. */
   withdraw(): void {
-    this.#onSettled = undefined;
-    const rows = [...this.#phase.keys()].filter((row) => this.#phase[row] === Phase.Asked);
-    for (const row of rows) this.#phase[row] = Phase.Refused;
-    this.#room.command('forget', this, rows);
+    const rows = [...this.#phase.keys()];
+    const asked = rows.filter((row) => this.#phase[row] === Phase.Asked);
+    // Answered already, in the moment in which its caller turned away.
+    this.release(rows);
+    for (const row of asked) this.#phase[row] = Phase.Refused;
+    this.#room.command('forget', this, asked);
+    this.#over();
   }
 
   /** Nobody waits for the grants any longer: what is granted from here on is revoked. */
   abandon(): void {
-    this.#onSettled = undefined;
-    this.#onProgress = undefined;
     const rows: number[] = [];
     for (let row = 0; row < this.count; row += 1) {
       if (this.#phase[row] !== Phase.Asked && this.#phase[row] !== Phase.Live) continue;
       this.#phase[row] = Phase.Revoking;
       rows.push(row);
     }
-    this.#room.revoke(this, rows, undefined);
+    this.#room.revoke(this, rows, this.timeoutMs);
+    this.#over();
   }
 
   handle(row: number): Lease {
@@ -138,18 +169,18 @@ export class LeaseRows implements LeaseBacking {
   }
 
   deadlineMs(row: number): number {
-    if (this.#isOver(row)) return this.#lastDeadlineMs?.[row] ?? 0;
+    if (this.isOver(row)) return this.#lastDeadlineMs?.[row] ?? 0;
     return this.#room.state(this.shard(row)).deadlineMs[this.slot(row)] ?? 0;
   }
 
   /** Time to the deadline, 0 after the end. */
   remainingMs(row: number): number {
-    if (this.#isOver(row)) return 0;
+    if (this.isOver(row)) return 0;
     return Math.max(0, this.deadlineMs(row) - this.#room.nowMs(this.shard(row)));
   }
 
   answeredTtlSeconds(row: number): number {
-    if (this.#isOver(row)) return this.ttlSeconds;
+    if (this.isOver(row)) return this.ttlSeconds;
     return this.#room.state(this.shard(row)).ttlSeconds[this.slot(row)] ?? this.ttlSeconds;
   }
 
@@ -170,38 +201,41 @@ export class LeaseRows implements LeaseBacking {
   }
 
   observe(row: number, on: boolean): void {
-    if (!this.#isOver(row)) this.#room.state(this.shard(row)).observed[this.slot(row)] = on ? 1 : 0;
+    if (!this.isOver(row)) this.#room.state(this.shard(row)).observed[this.slot(row)] = on ? 1 : 0;
+  }
+
+  /** Whether the row waits for the answer to its grant or first renewal. */
+  isAsked(row: number): boolean {
+    return this.#phase[row] === Phase.Asked;
+  }
+
+  /** Whether the lease is held, as far as was told. */
+  isLive(row: number): boolean {
+    return this.#phase[row] === Phase.Live;
+  }
+
+  /** Whether the row's slot means nothing any more: the row has ended, or was refused. */
+  isOver(row: number): boolean {
+    const phase = this.#phase[row];
+    return phase === Phase.Ended || phase === Phase.Refused;
   }
 
   /**
-   * Revokes rows that live; the others have ended already. Rejects where the server refused one, or did not answer in time.
+   * Revokes rows that live, through their shard, and those that have ended here and may be left on the server. Whatever comes of
+   * it, none of them is renewed again. Rejects where the server refused one, or did not answer in time.
    */
-  async revoke(rows: readonly number[], options: RevokeOptions = {}): Promise<void> {
-    const live = rows.filter((row) => this.#phase[row] === Phase.Live || this.#phase[row] === Phase.Revoking);
-    const fresh = live.filter((row) => this.#phase[row] === Phase.Live);
-    for (const row of fresh) this.#phase[row] = Phase.Revoking;
-    if (live.length === 0) return;
-    const done = new Promise<void>((resolve, reject) => {
-      let left = live.length;
-      let failure: EtcdError | undefined;
-      const onDone = (error: EtcdError | undefined): void => {
-        failure ??= error;
-        left -= 1;
-        if (left > 0) return;
-        if (failure === undefined) resolve();
-        else reject(failure);
-      };
-      for (const row of live) {
-        const other = this.#revokeListeners.get(row);
-        const both = (error: EtcdError | undefined): void => {
-          other?.(error);
-          onDone(error);
-        };
-        this.#revokeListeners.set(row, other === undefined ? onDone : both);
-      }
-    });
-    this.#room.revoke(this, fresh, options.timeoutMs);
-    await done;
+  async revoke(rows: readonly number[], limit: CallLimit): Promise<void> {
+    const elsewhere = rows.filter((row) => this.#mayRemain(row)).map((row) => this.leaseId(row));
+    const here = rows.filter((row) => this.#phase[row] === Phase.Live || this.#phase[row] === Phase.Revoking);
+    for (const row of here) this.#phase[row] = Phase.Revoking;
+    const calls = [this.#revocations.wait(here, performance.now() + limit.timeoutMs)];
+    if (here.length > 0) this.#room.revoke(this, here, limit.timeoutMs);
+    if (elsewhere.length > 0) calls.push(this.#room.revokeElsewhere(elsewhere, limit));
+    const answers = await limit.race(Promise.allSettled(calls), 'the revocation', UNRENEWED);
+    for (const answer of answers) if (answer.status === 'rejected') throw answer.reason;
+    // Given up here before the shard could begin, and left on the server.
+    const left = here.filter((row) => this.#mayRemain(row)).map((row) => this.leaseId(row));
+    if (left.length > 0) await limit.race(this.#room.revokeElsewhere(left, limit), 'the revocation', UNRENEWED);
   }
 
   /** Stops renewing rows that live. */
@@ -231,10 +265,11 @@ export class LeaseRows implements LeaseBacking {
   refused(row: number, error: EtcdError): void {
     const phase = this.#phase[row];
     this.#phase[row] = Phase.Refused;
-    if (phase === Phase.Asked) {
-      this.#firstRefusal ??= error;
-      this.#answered();
-    }
+    // It may have been granted all the same, unless it was refused; nobody renews it.
+    if (phase === Phase.Revoking) this.#revocations.settle(row, error.outcome === 'unknown' ? error : undefined);
+    if (phase !== Phase.Asked) return;
+    this.#firstRefusal ??= error;
+    this.#answered();
   }
 
   renewed(row: number): void {
@@ -247,10 +282,17 @@ export class LeaseRows implements LeaseBacking {
     if (this.#phase[row] === Phase.Live || this.#phase[row] === Phase.Revoking) this.#ended(row, reason, error);
   }
 
-  revokeFailed(row: number, error: EtcdError): void {
+  /** In time; the shard goes on until the lease has run out. */
+  revokeLate(row: number, error: EtcdError): void {
+    if (this.#phase[row] === Phase.Revoking)
+      this.#revocations.late(row, unrevoked(this.leaseId(row), error, UNRENEWED));
+  }
+
+  /** The server will not: nothing is left to do for the lease. */
+  revokeRefused(row: number, error: EtcdError): void {
     if (this.#phase[row] !== Phase.Revoking) return;
-    this.#phase[row] = Phase.Live;
-    this.#revoked(row, error);
+    this.#room.command('forget', this, [row]);
+    this.#ended(row, 'released', error);
   }
 
   /** What a shard that takes over must do with the row; `undefined` for nothing. */
@@ -267,9 +309,10 @@ export class LeaseRows implements LeaseBacking {
     }
   }
 
-  #isOver(row: number): boolean {
-    const phase = this.#phase[row];
-    return phase === Phase.Ended || phase === Phase.Refused;
+  /** Whether a lease that has ended here may still be there on the server. */
+  #mayRemain(row: number): boolean {
+    const end = this.end(row);
+    return end !== undefined && end.reason !== 'revoked' && (end.reason !== 'lost' || end.error !== undefined);
   }
 
   #answered(): void {
@@ -277,8 +320,15 @@ export class LeaseRows implements LeaseBacking {
     if (this.#onProgress !== undefined) tell(this.#onProgress, this.count - this.#asked);
     if (this.#asked > 0) return;
     this.#onSettled?.(this.#firstRefusal);
+    this.#over();
+  }
+
+  /** Nobody waits for answers any longer. */
+  #over(): void {
+    this.#asked = 0;
     this.#onSettled = undefined;
     this.#onProgress = undefined;
+    for (const answered of this.#onAnswered.splice(0)) answered();
   }
 
   #ended(row: number, reason: LeaseEndCause, error: EtcdError | undefined): void {
@@ -290,15 +340,9 @@ export class LeaseRows implements LeaseBacking {
     this.#lastDeadlineMs[row] = deadlineMs;
     if (error !== undefined) this.#errors.set(row, error);
     const end = { leaseId: this.leaseId(row), reason, error };
-    if (wasRevoking) this.#revoked(row, reason === 'revoked' || reason === 'lost' ? undefined : revokeError(end));
+    if (wasRevoking) this.#revocations.settle(row, revokeError(end));
     this.#handles.get(row)?.tellEnd(end);
     this.#endListeners.tell(end);
-  }
-
-  #revoked(row: number, error: EtcdError | undefined): void {
-    const listener = this.#revokeListeners.get(row);
-    this.#revokeListeners.delete(row);
-    listener?.(error);
   }
 }
 
@@ -318,8 +362,15 @@ export function reasonOfStatus(status: number): LeaseEndReason | undefined {
   }
 }
 
-function revokeError(end: LeaseEnd): EtcdError {
-  const { code, message } = end.error ?? leaseEndedError(end);
-  const text = `lease ${String(end.leaseId)} could not be revoked before it ended here; it runs out on the server: ${message}`;
-  return new LeaseError(text, end.leaseId, { code, outcome: 'unknown', cause: end.error });
+/** What those who wait for the revocation of a lease are told of its end. */
+function revokeError(end: LeaseEnd): EtcdError | undefined {
+  if (end.reason === 'revoked' || end.reason === 'lost' || end.reason === 'halted') return undefined;
+  return unrevoked(end.leaseId, end.error ?? leaseEndedError(end), '; it runs out on the server');
+}
+
+function unrevoked(leaseId: bigint, cause: EtcdError, consequence: string): EtcdError {
+  const { code, message, grpcStatus, endpoint, retryable } = cause;
+  const text = `lease ${String(leaseId)} could not be revoked${consequence}: ${message}`;
+  const outcome = cause.outcome === 'refused' ? 'refused' : 'unknown';
+  return new LeaseError(text, leaseId, { code, grpcStatus, endpoint, outcome, retryable, cause });
 }

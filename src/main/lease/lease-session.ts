@@ -6,7 +6,7 @@ import { backoffDelayMs } from '../../wire/backoff.js';
 import { EtcdError, toEtcdError } from '../../wire/errors.js';
 import { Listeners } from '../callbacks.js';
 import type { LeaseEnd } from './lease-end.js';
-import type { GrantOptions } from './lease-options.js';
+import { revokeLimit, type GrantOptions, type RevokeOptions } from './lease-options.js';
 import type { Lease } from './lease.js';
 
 /** What a session tells. */
@@ -22,13 +22,16 @@ export type SessionListener = (event: SessionEvent) => void;
 
 export type SessionOptions = Pick<GrantOptions, 'ttlSeconds' | 'intervalMs'>;
 
+const CLOSED = { kind: 'closed', toRevoke: undefined } as const;
+
 const BACKOFF = { initialMs: 100, maxMs: 5_000 } as const;
 
 type State =
   | { readonly kind: 'granting'; readonly abort: AbortController }
   | { readonly kind: 'held'; readonly lease: Lease }
   | { readonly kind: 'waiting'; readonly timer: NodeJS.Timeout }
-  | { readonly kind: 'closed' };
+  /** `toRevoke`: what close() has begun to revoke. */
+  | { readonly kind: 'closed'; readonly toRevoke: Lease | undefined };
 
 /**
  * Holds a lease until {@link close}, granting another one whenever it ends for any reason but ours. Its id changes each
@@ -39,7 +42,7 @@ export class LeaseSession {
   readonly ready: Promise<Lease>;
   readonly #grant: (signal: AbortSignal) => Promise<Lease>;
   readonly #listeners = new Listeners<SessionEvent>();
-  #state: State = { kind: 'closed' };
+  #state: State = CLOSED;
   #resolveReady: (lease: Lease) => void = () => undefined;
   #rejectReady: (error: EtcdError) => void = () => undefined;
   #failures = 0;
@@ -68,14 +71,24 @@ export class LeaseSession {
     return this.#listeners.add(listener);
   }
 
-  /** Ends the session and revokes its lease. Idempotent. @throws EtcdError as `lease.revoke()`. */
-  async close(): Promise<void> {
-    await this.#end()?.revoke();
+  /**
+   * Ends the session and revokes its lease; its keys go. Idempotent: where it failed, another call waits for the revocation
+   * that goes on, or tries again. After {@link release} it does nothing.
+   *
+   * @throws EtcdError as `lease.revoke()`; the lease is not renewed again in any case.
+   */
+  async close(options: RevokeOptions = {}): Promise<void> {
+    revokeLimit(options, 1); // before anything is stopped
+    const lease = this.#end();
+    if (lease !== undefined) this.#state = { kind: 'closed', toRevoke: lease };
+    await lease?.revoke(options);
   }
 
   /** Ends the session and leaves its lease, with its keys, to run out. Idempotent. */
   release(): void {
-    this.#end()?.release();
+    const lease = this.#end();
+    this.#state = { kind: 'closed', toRevoke: undefined };
+    lease?.release();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -84,7 +97,7 @@ export class LeaseSession {
 
   #end(): Lease | undefined {
     const state = this.#state;
-    this.#state = { kind: 'closed' };
+    this.#state = CLOSED;
     this.#rejectReady(new EtcdError('the session was closed', { code: 'closed', outcome: 'not-sent' }));
     switch (state.kind) {
       case 'granting':
@@ -96,7 +109,7 @@ export class LeaseSession {
       case 'held':
         return state.lease;
       case 'closed':
-        return undefined;
+        return state.toRevoke;
       default:
         return state satisfies never;
     }
@@ -108,7 +121,7 @@ export class LeaseSession {
     this.#state = state;
     this.#grant(abort.signal).then(
       (lease) => {
-        if (this.#state !== state) lease.release();
+        if (this.#state !== state) lease.revoke().catch(() => undefined);
         else this.#hold(lease);
       },
       (thrown: unknown) => {
@@ -125,7 +138,7 @@ export class LeaseSession {
       if (this.#state !== state) return;
       // Closed with its engine: there is nothing to grant another one with.
       if (end.reason === 'released') {
-        this.#state = { kind: 'closed' };
+        this.#state = CLOSED;
         return;
       }
       this.#begin();
@@ -137,7 +150,7 @@ export class LeaseSession {
 
   #failed(error: EtcdError): void {
     if (error.code === 'closed' || error.code === 'invalid-argument') {
-      this.#state = { kind: 'closed' };
+      this.#state = CLOSED;
       this.#rejectReady(error);
       return;
     }

@@ -19,6 +19,10 @@ export class LeaseSlots<Owner> {
     this.state.heartbeatMs = nowMs;
   }
 
+  get isFull(): boolean {
+    return this.#free.length === 0 && this.#end >= this.state.capacity;
+  }
+
   /** Takes a free slot for a row. */
   take(owner: Owner, row: number): number {
     const slot = this.#free.pop() ?? this.#end;
@@ -51,13 +55,12 @@ export class LeaseSlots<Owner> {
     return this.#row[slot] ?? 0;
   }
 
-  /** The slot of a lease, where it has one. Looks at every slot. */
-  find(leaseId: bigint): number | undefined {
+  /** The slots of a lease, usually none or one. Looks at every slot. */
+  *slotsOf(leaseId: bigint): Generator<number> {
     const ids = this.state.leaseId.subarray(0, this.#end); // beyond, pages were never touched
     for (let slot = ids.indexOf(leaseId); slot >= 0; slot = ids.indexOf(leaseId, slot + 1)) {
-      if (this.#owner[slot] !== undefined) return slot;
+      if (this.#owner[slot] !== undefined) yield slot;
     }
-    return undefined;
   }
 
   /** Slots in use. */

@@ -1,11 +1,12 @@
 /**
  * What the lease service does for its shards: takes their reports, and tells the successor of a crashed one where to go on.
- * Main thread; sends nothing by itself.
+ * Main thread.
  */
 import { dispatch, type Handlers } from '../../wire/contract.js';
 import { errorFromPlain, errorToPlain, type EtcdError } from '../../wire/errors.js';
 import type { LeaseCommand, LeaseReport } from '../../wire/lease-contract.js';
-import { CALL_TIMEOUT_MS, type LeaseRoom } from './lease-room.js';
+import { CALL_TIMEOUT_MS } from './lease-options.js';
+import type { LeaseRoom } from './lease-room.js';
 import { reasonOfStatus, type LeaseRows } from './lease-rows.js';
 import type { LeaseSlots } from './lease-slots.js';
 
@@ -27,47 +28,44 @@ export class LeaseUpkeep {
    */
   resume(shard: number): LeaseCommand[] {
     const slots = this.#room.slots(shard);
-    const commands: LeaseCommand[] = [];
-    const lists = { adopt: [] as number[], revoke: [] as number[], 'keep-alive': [] as number[] };
+    const resumption = new Resumption();
     for (const slot of [...slots.used()]) {
       const rows = slots.owner(slot);
       if (rows === undefined) continue;
       const row = slots.row(slot);
       const reason = reasonOfStatus(slots.state.status(slot));
-      const resumption = rows.resumption(row);
       if (reason !== undefined) {
         // Written before it was reported, and the report died with the worker.
         rows.ended(row, reason, undefined);
         slots.give(slot);
-      } else if (resumption === undefined) {
-        slots.give(slot);
-      } else if (resumption === 'grant') {
-        const { drawn, timeoutMs } = rows;
-        commands.push({ kind: 'grant', slots: Uint32Array.of(slot), drawn, timeoutMs, resumed: true });
-      } else {
-        lists[resumption].push(slot);
-      }
+      } else if (!resumption.add(rows, row)) slots.give(slot);
     }
-    const adopted = [...lists.adopt, ...lists.revoke];
-    if (adopted.length > 0) commands.push({ kind: 'adopt', slots: Uint32Array.from(adopted) });
-    const revoking = Uint32Array.from(lists.revoke);
-    if (revoking.length > 0)
-      commands.push({ kind: 'revoke', slots: revoking, timeoutMs: CALL_TIMEOUT_MS + revoking.length });
-    const foreign = Uint32Array.from(lists['keep-alive']);
-    if (foreign.length > 0) commands.push({ kind: 'keep-alive', slots: foreign, timeoutMs: CALL_TIMEOUT_MS });
-    return commands;
+    return resumption.commands();
   }
 
-  /** A shard failed for good: nobody renews its leases any longer. */
+  /**
+   * A shard failed for good: nobody renews its leases any longer. What was asked of it, grants and revocations, another one
+   * does, where one lives.
+   */
   failed(shard: number, error: EtcdError): void {
     const slots = this.#room.slots(shard);
+    const moved = new Map<number, Resumption>();
     for (const slot of [...slots.used()]) {
       const rows = slots.owner(slot);
       const row = slots.row(slot);
-      if (rows?.resumption(row) === 'grant' || rows?.resumption(row) === 'keep-alive') rows.refused(row, error);
+      const work = rows?.resumption(row);
+      const reason = reasonOfStatus(slots.state.status(slot));
+      if (reason !== undefined) rows?.ended(row, reason, undefined);
+      else if (rows !== undefined && work !== undefined && work !== 'adopt' && this.#room.move(rows, row)) {
+        const to = rows.shard(row);
+        const resumption = moved.get(to) ?? new Resumption();
+        resumption.add(rows, row);
+        moved.set(to, resumption);
+      } else if (work === 'grant' || work === 'keep-alive') rows?.refused(row, error);
       else rows?.ended(row, 'halted', errorToPlain(error));
       slots.give(slot);
     }
+    for (const [to, resumption] of moved) for (const command of resumption.commands()) this.#room.send(to, command);
   }
 
   /** The engine closes. */
@@ -116,7 +114,8 @@ export class LeaseUpkeep {
       'lease-revoke-failed': (report) => {
         const error = errorFromPlain(report.error);
         each(report.slots, (rows, row) => {
-          rows.revokeFailed(row, error);
+          if (error.code === 'timeout') rows.revokeLate(row, error);
+          else rows.revokeRefused(row, error);
         });
       },
       'lease-renewed': (report) => {
@@ -125,5 +124,37 @@ export class LeaseUpkeep {
         });
       },
     };
+  }
+}
+
+/** What a shard must be told of rows that another one had before. */
+class Resumption {
+  readonly #commands: LeaseCommand[] = [];
+  readonly #lists = { adopt: [] as number[], revoke: [] as number[], 'keep-alive': [] as number[] };
+
+  /** False where there is nothing to do for the row. */
+  add(rows: LeaseRows, row: number): boolean {
+    const resumption = rows.resumption(row);
+    const slot = rows.slot(row);
+    if (resumption === undefined) return false;
+    if (resumption === 'grant') {
+      const { drawn, timeoutMs } = rows;
+      this.#commands.push({ kind: 'grant', slots: Uint32Array.of(slot), drawn, timeoutMs, resumed: true });
+    } else {
+      this.#lists[resumption].push(slot);
+    }
+    return true;
+  }
+
+  commands(): LeaseCommand[] {
+    const commands = [...this.#commands];
+    const { adopt, revoke, 'keep-alive': keepAlive } = this.#lists;
+    if (adopt.length + revoke.length > 0)
+      commands.push({ kind: 'adopt', slots: Uint32Array.from([...adopt, ...revoke]) });
+    if (revoke.length > 0)
+      commands.push({ kind: 'revoke', slots: Uint32Array.from(revoke), timeoutMs: CALL_TIMEOUT_MS + revoke.length });
+    if (keepAlive.length > 0)
+      commands.push({ kind: 'keep-alive', slots: Uint32Array.from(keepAlive), timeoutMs: CALL_TIMEOUT_MS });
+    return commands;
   }
 }

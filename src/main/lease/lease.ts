@@ -2,7 +2,8 @@
 import { monotonicMs } from '../../wire/monotonic-clock.js';
 import { Listeners } from '../callbacks.js';
 import { leaseEndedError, type LeaseEnd } from './lease-end.js';
-import type { RevokeOptions } from './lease-options.js';
+import type { CallLimit } from './call-limit.js';
+import { revokeLimit, type RevokeOptions } from './lease-options.js';
 import type { LeaseRef } from './lease-link.js';
 
 /** What is told of a renewal. */
@@ -21,7 +22,7 @@ export interface LeaseBacking {
   remainingMs(row: number): number;
   isAlive(row: number): boolean;
   end(row: number): LeaseEnd | undefined;
-  revoke(rows: readonly number[], options?: RevokeOptions): Promise<void>;
+  revoke(rows: readonly number[], limit: CallLimit): Promise<void>;
   release(rows: readonly number[]): void;
   observe(row: number, on: boolean): void;
   setIntervalMs(row: number, intervalMs: number): void;
@@ -98,14 +99,19 @@ export class Lease implements LeaseRef {
   }
 
   /**
-   * Revokes the lease: etcd deletes its keys in one revision. Resolves when the server has answered, also when the lease
-   * had ended before. Stops renewing at once.
+   * Revokes the lease: etcd deletes its keys in one revision. Stops renewing at once and for good: {@link isAlive} is false from
+   * now on. Resolves when the server has answered. A lease that has ended here and may be left on the server (released,
+   * expired, halted) is revoked too.
    *
-   * @throws EtcdError where the server refuses (`permission-denied`) or did not answer in time (`timeout`); the lease is
-   *   renewed again then, unless it has run out meanwhile.
+   * Where that fails, the lease is not renewed again. After `timeout` and `aborted` the revocation is tried on in the
+   * background until it is answered (the lease ends as `revoked`) or the lease has run out (`expired`); another call waits for
+   * the same revocation. After a refusal the lease ends as `released` and runs out on the server.
+   *
+   * @throws EtcdError where the server refuses (`permission-denied`) or did not answer in time (`timeout`); `aborted` by the
+   *   signal, `invalid-argument`, `closed`.
    */
   async revoke(options: RevokeOptions = {}): Promise<void> {
-    await this.#rows.revoke([this.#row], options);
+    await this.#rows.revoke([this.#row], revokeLimit(options, 1));
   }
 
   /** Stops renewing and leaves the lease to run out on the server, with its keys. It ends as `released`. */
@@ -127,8 +133,9 @@ export class Lease implements LeaseRef {
     };
   }
 
+  /** Revokes the lease, unless it has ended. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.revoke();
+    if (this.#rows.end(this.#row) === undefined) await this.revoke();
   }
 
   /** @internal */

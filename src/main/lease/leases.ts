@@ -4,15 +4,14 @@
  */
 import { randomFillSync } from 'node:crypto';
 import { EtcdError, LeaseError } from '../../wire/errors.js';
-import { longFromBigint } from '../../wire/int64.js';
 import { toBytes, toKey } from '../../wire/key-range.js';
 import type { LeaseCommand, LeaseReport } from '../../wire/lease-contract.js';
 import { HIGH_HALF, LOW_HALF } from '../../wire/lease-state.js';
 import { linkAbort, refuseAborted } from '../abort-link.js';
-import { shardOfLease } from '../placement.js';
 import type { CallOptions } from '../unary/call-scope.js';
 import { LeaseCollection } from './lease-collection.js';
 import type { Lease } from './lease.js';
+import { CallLimit } from './call-limit.js';
 import type { LeaseLink } from './lease-link.js';
 import {
   checkedCount,
@@ -22,17 +21,19 @@ import {
   checkedTtlSeconds,
   type GrantManyOptions,
   type GrantOptions,
+  CALL_TIMEOUT_MS,
+  revokeLimit,
   type KeepAliveOptions,
+  type RevokeOptions,
 } from './lease-options.js';
 import { LeaseUpkeep } from './lease-upkeep.js';
-import { CALL_TIMEOUT_MS, LeaseRoom } from './lease-room.js';
+import { leaseIdsOf, type LeaseOrId } from './lease-ids.js';
+import { LeaseRoom } from './lease-room.js';
 import { LeaseRows } from './lease-rows.js';
 import type { LeasePut, LeaseRpc, LeaseTimeToLive } from './lease-rpc.js';
 import { LeaseSession, type SessionOptions } from './lease-session.js';
 import { Registration } from './lease-registration.js';
-
-/** Revocations of leases held elsewhere, on their way at once. */
-const REVOKE_WINDOW = 32;
+import { ServerRevoker } from './server-revoker.js';
 
 export interface LeasesInit {
   readonly link: LeaseLink;
@@ -47,13 +48,13 @@ export class Leases {
   readonly #upkeep: LeaseUpkeep;
   readonly #rpc: LeaseRpc;
   readonly #put: LeasePut;
-  /** Leases of keepAlive() by id, so that the same id is kept once. */
-  readonly #kept = new Map<bigint, Promise<Lease>>();
+  readonly #revoker: ServerRevoker;
   #isClosed = false;
 
   /** Made by the engine. @internal */
   constructor(init: LeasesInit) {
-    this.#room = new LeaseRoom(init.link, init.livenessMs ?? 0);
+    this.#revoker = new ServerRevoker(init.rpc);
+    this.#room = new LeaseRoom(init.link, this.#revoker, init.livenessMs ?? 0);
     this.#upkeep = new LeaseUpkeep(this.#room);
     this.#rpc = init.rpc;
     this.#put = init.put;
@@ -84,28 +85,36 @@ export class Leases {
 
   /**
    * Keeps a lease alive that was granted elsewhere, or changes the interval of one that is kept already. Resolves with the
-   * answer to the first renewal, which is sent at once.
+   * answer to the first renewal, which is sent at once. The same id is kept once, however often and whenever it is asked for.
    *
-   * @throws EtcdError `lease-not-found` where the server does not know it.
+   * @throws EtcdError `lease-not-found` where the server does not know it, `lease-ended` while it is being revoked here,
+   *   `timeout`, `aborted`.
    */
   async keepAlive(leaseId: bigint, options: KeepAliveOptions = {}): Promise<Lease> {
     const intervalMs = checkedIntervalMs(options.intervalMs);
-    const timeoutMs = checkedTimeout(options.timeoutMs, CALL_TIMEOUT_MS);
     const ids = BigInt64Array.of(checkedLeaseId(leaseId));
-    const held = this.#held(leaseId) ?? (await this.#kept.get(leaseId)?.catch(() => undefined));
-    if (held !== undefined && held.isAlive()) {
-      if (options.intervalMs !== undefined) held.setIntervalMs(intervalMs);
-      return held;
-    }
-    const asked = this.#run(new LeaseRows(this.#room, ids, 0, false, timeoutMs), intervalMs, options).then((rows) =>
-      rows.handle(0),
+    const limit = new CallLimit(
+      { signal: options.signal, timeoutMs: checkedTimeout(options.timeoutMs, CALL_TIMEOUT_MS) },
+      CALL_TIMEOUT_MS,
     );
-    this.#kept.set(leaseId, asked);
-    try {
-      return await asked;
-    } finally {
-      this.#kept.delete(leaseId);
+    for (let found = this.#room.find(leaseId); found !== undefined; found = this.#room.find(leaseId)) {
+      const { rows, row } = found;
+      if (rows.isAsked(row)) {
+        await limit.race(rows.answered(), 'the first renewal', '');
+        // Of a refusal for its own reasons (a time limit, a signal) this call knows nothing.
+        const refusal = rows.refusal(row);
+        if (refusal?.code === 'lease-not-found') throw refusal;
+      } else if (rows.isLive(row)) {
+        // Past its deadline, only its end has not been told yet.
+        if (!rows.isAlive(row)) break;
+        const lease = rows.handle(row);
+        if (options.intervalMs !== undefined) lease.setIntervalMs(intervalMs);
+        return lease;
+      } else throw revokingError(leaseId);
     }
+    const timeoutMs = Math.max(1, limit.remainingMs);
+    const rows = await this.#run(new LeaseRows(this.#room, ids, 0, false, timeoutMs), intervalMs, options);
+    return rows.handle(0);
   }
 
   /**
@@ -158,30 +167,38 @@ export class Leases {
   }
 
   /**
-   * Revokes a lease, or many, held here or not. One that is held here ends as `revoked`.
+   * Revokes a lease, or many, by id or as lease objects, held here or not. One that is held here ends as `revoked`; one that is
+   * being granted here is revoked once it was granted. What becomes of a lease held here that could not be revoked: see
+   * `lease.revoke()`.
    *
-   * @throws EtcdError `lease-not-found` where one id is given and the server does not know it. Among many, those that are
-   *   gone already count as revoked.
+   * @throws EtcdError `lease-not-found` where one is given, not held here, and the server does not know it. Among many, those
+   *   that are gone already count as revoked, and the first other failure is thrown after all were tried. `invalid-argument` for
+   *   anything that is neither a bigint nor a lease (a number, a text), `timeout`, `aborted`, `closed`.
    */
-  async revoke(leaseIds: bigint | Iterable<bigint>, options: CallOptions = {}): Promise<void> {
-    if (typeof leaseIds === 'bigint') {
-      const held = this.#held(checkedLeaseId(leaseIds));
-      await (held?.revoke(options) ?? this.#rpc.revoke(leaseIds, options));
+  async revoke(leases: LeaseOrId | Iterable<LeaseOrId>, options: RevokeOptions = {}): Promise<void> {
+    const { leaseIds, isOne } = leaseIdsOf(leases);
+    const limit = revokeLimit(options, leaseIds.length);
+    if (this.#isClosed) throw closedError();
+    const [only] = leaseIds;
+    if (isOne && only !== undefined) {
+      await this.#revokeOne(only, limit);
       return;
     }
-    const left = Array.from(leaseIds, checkedLeaseId);
-    const held = this.#allHeld();
-    const failures: unknown[] = [];
-    const work = async (): Promise<void> => {
-      for (let leaseId = left.pop(); leaseId !== undefined; leaseId = left.pop()) {
-        const revoked = held.get(leaseId)?.revoke(options) ?? this.#rpc.revoke(leaseId, options);
-        await revoked.catch((error: unknown) => {
-          if (!(error instanceof EtcdError && error.code === 'lease-not-found')) failures.push(error);
-        });
-      }
-    };
-    await Promise.all(Array.from({ length: REVOKE_WINDOW }, work));
-    if (failures.length > 0) throw failures[0];
+    const elsewhere: bigint[] = [];
+    const here = new Map<LeaseRows, number[]>();
+    const work: Promise<void>[] = [];
+    const held = this.#room.all();
+    for (const leaseId of new Set(leaseIds)) {
+      const found = held.get(leaseId);
+      if (found === undefined) elsewhere.push(leaseId);
+      else if (found.rows.isAsked(found.row)) work.push(this.#revokeOne(leaseId, limit));
+      else here.set(found.rows, [...(here.get(found.rows) ?? []), found.row]);
+    }
+    for (const [rows, which] of here) work.push(rows.revoke(which, limit));
+    work.push(this.#revoker.many(elsewhere, limit));
+    for (const result of await Promise.allSettled(work)) {
+      if (result.status === 'rejected' && !isNotFound(result.reason)) throw result.reason;
+    }
   }
 
   /** What the server says of a lease; with `keys`, the keys attached to it. `undefined` where it does not know the lease. */
@@ -224,6 +241,7 @@ export class Leases {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#room.clock.stop();
+    this.#revoker.close();
     this.#upkeep.close(error);
   }
 
@@ -249,7 +267,6 @@ export class Leases {
     refuseAborted(signal);
     // What was held before this thread hung must not be mistaken for what is granted now.
     this.#room.clock.hasHung();
-    this.#room.refuseFailed(rows);
     this.#room.place(rows, intervalMs);
     const { ttlSeconds, drawn, timeoutMs } = rows;
     this.#room.each(rows, undefined, (shard, slots) => {
@@ -267,24 +284,18 @@ export class Leases {
     }
   }
 
-  /** The lease of this id that is held here. */
-  #held(leaseId: bigint): Lease | undefined {
-    const { low, high } = longFromBigint(leaseId);
-    const slots = this.#room.slots(shardOfLease(low, high, this.#room.shardCount));
-    const slot = slots.find(leaseId);
-    return slot === undefined ? undefined : slots.owner(slot)?.handle(slots.row(slot));
-  }
-
-  #allHeld(): Map<bigint, Pick<Lease, 'revoke'>> {
-    const held = new Map<bigint, Pick<Lease, 'revoke'>>();
-    for (const slots of this.#room.shards) {
-      for (const slot of slots.used()) {
-        const rows = slots.owner(slot);
-        const row = slots.row(slot);
-        if (rows !== undefined) held.set(rows.leaseId(row), { revoke: (options) => rows.revoke([row], options) });
+  async #revokeOne(leaseId: bigint, limit: CallLimit): Promise<void> {
+    for (let found = this.#room.find(leaseId); found !== undefined; found = this.#room.find(leaseId)) {
+      const { rows, row } = found;
+      if (!rows.isAsked(row)) {
+        await rows.revoke([row], limit);
+        return;
       }
+      // It exists already where only its first renewal is waited for.
+      if (rows.ttlSeconds === 0) break;
+      await limit.race(rows.answered(), 'the grant of the lease', '');
     }
-    return held;
+    await this.#revoker.one(leaseId, limit);
   }
 }
 
@@ -302,6 +313,15 @@ function drawIds(count: number): BigInt64Array {
 
 function closedError(): EtcdError {
   return new EtcdError('the engine is closed', { code: 'closed', outcome: 'not-sent' });
+}
+
+function revokingError(leaseId: bigint): EtcdError {
+  const message = `lease ${String(leaseId)} is being revoked here, so it is not kept alive: grant another one`;
+  return new LeaseError(message, leaseId, { code: 'lease-ended', outcome: 'not-sent' });
+}
+
+function isNotFound(thrown: unknown): boolean {
+  return thrown instanceof EtcdError && thrown.code === 'lease-not-found';
 }
 
 /** Of a call that was under way. */

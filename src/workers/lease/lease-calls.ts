@@ -47,6 +47,19 @@ export class LeaseCalls {
     this.#queue.push(slot);
   }
 
+  /** Revokes a held lease, or gives the revocation that is tried already more time. */
+  revoke(slot: number, giveUpMs: number): void {
+    const table = this.#table;
+    const isNew = table.state(slot) !== SlotState.Revoking;
+    const isLate = table.giveUpMs[slot] === table.limitMs(slot);
+    table.setFlag(slot, SlotFlag.RevokeWanted, true);
+    table.setState(slot, SlotState.Revoking);
+    table.stream[slot] = undefined;
+    if (isNew) table.attempts[slot] = 0;
+    table.giveUpMs[slot] = isNew || isLate ? giveUpMs : Math.max(giveUpMs, table.giveUpMs[slot] ?? 0);
+    this.add(slot);
+  }
+
   /** Whether calls wait for others to be answered. */
   get hasQueue(): boolean {
     return this.#next < this.#queue.length;
@@ -192,15 +205,35 @@ export class LeaseCalls {
     // Whoever asked wanted it gone, and it is; an earlier attempt of ours may have done it.
     if (error.code === 'lease-not-found') table.endLease(slot, 'revoked');
     else if (isTransient(error)) this.#retry(slot, error, lane);
-    else this.#keep(slot, error);
+    else this.#revokeRefused(slot, error);
   }
 
-  /** A lease that could not be revoked is renewed again. */
-  #keep(slot: number, error: EtcdError): void {
+  /** The server will not: told once, and left alone until main forgets it or it runs out. */
+  #revokeRefused(slot: number, error: EtcdError): void {
     this.#parts.reports.revokeFailed(slot, error);
-    this.#table.setFlag(slot, SlotFlag.RevokeWanted, false);
-    this.#table.setState(slot, SlotState.Waiting);
-    this.#parts.renewer.renewSoon([slot]);
+    this.#table.giveUpMs[slot] = this.#table.limitMs(slot);
+    this.#table.schedule.set(slot, this.#limitMs(slot));
+  }
+
+  /** The time for a revocation is up: told once, and tried on until the lease has run out. It is never renewed again. */
+  #revokeLate(slot: number, error: EtcdError, nowMs: number): void {
+    const table = this.#table;
+    const deadlineMs = table.limitMs(slot);
+    if (nowMs >= deadlineMs) {
+      table.endLease(slot, 'expired', error);
+      return;
+    }
+    if (table.giveUpMs[slot] !== deadlineMs) this.#parts.reports.revokeFailed(slot, error);
+    table.giveUpMs[slot] = deadlineMs;
+    this.#again(
+      slot,
+      Math.min(deadlineMs, nowMs + backoffDelayMs(table.attempts[slot] ?? 1, RETRY, this.#parts.init.random)),
+    );
+  }
+
+  #again(slot: number, atMs: number): void {
+    this.#busyUntilMs = Math.max(this.#busyUntilMs, atMs + RETRY.initialMs);
+    this.#table.schedule.set(slot, atMs);
   }
 
   #retry(slot: number, error: EtcdError, lane: Lane): void {
@@ -212,10 +245,7 @@ export class LeaseCalls {
     const nowMs = clock.monotonicMs();
     const retryMs = nowMs + backoffDelayMs(attempts, RETRY, random);
     if (retryMs >= this.#limitMs(slot)) this.#giveUp(slot, error);
-    else {
-      this.#busyUntilMs = Math.max(this.#busyUntilMs, retryMs + RETRY.initialMs);
-      table.schedule.set(slot, retryMs);
-    }
+    else this.#again(slot, retryMs);
   }
 
   #giveUp(slot: number, cause: EtcdError | undefined): void {
@@ -231,9 +261,8 @@ export class LeaseCalls {
       endpoint: cause?.endpoint,
       cause,
     });
-    if (!isRevoke) table.refuse(slot, error);
-    else if (this.#parts.init.clock.monotonicMs() >= table.limitMs(slot)) table.endLease(slot, 'expired', error);
-    else this.#keep(slot, error);
+    if (isRevoke) this.#revokeLate(slot, error, this.#parts.init.clock.monotonicMs());
+    else table.refuse(slot, error);
   }
 }
 

@@ -175,18 +175,13 @@ export class LeaseEngine {
     const giveUpMs = this.#init.clock.monotonicMs() + command.timeoutMs;
     for (const slot of command.slots) {
       const state = this.#table.state(slot);
-      if (state === SlotState.Free || state === SlotState.Revoking) continue;
+      if (state === SlotState.Free) continue;
       if (state === SlotState.Granting && !this.#table.has(slot, SlotFlag.Calling | SlotFlag.MaybeGranted)) {
         this.#table.refuse(slot, new EtcdError('the grant was given up before it was sent', GIVEN_UP));
         continue;
       }
-      this.#table.setFlag(slot, SlotFlag.RevokeWanted, true);
-      if (state === SlotState.Granting) continue;
-      this.#table.setState(slot, SlotState.Revoking);
-      this.#table.stream[slot] = undefined;
-      this.#table.attempts[slot] = 0;
-      this.#table.giveUpMs[slot] = giveUpMs;
-      this.#calls.add(slot);
+      if (state === SlotState.Granting) this.#table.setFlag(slot, SlotFlag.RevokeWanted, true);
+      else this.#calls.revoke(slot, giveUpMs);
     }
   }
 

@@ -116,16 +116,18 @@ describe('the lease service', () => {
     }
   });
 
-  it('a failed revocation rejects and leaves the lease alive', async () => {
-    const { leases, granted } = rig();
+  it('a refused revocation rejects, and the lease is not renewed again: it ends as released', async () => {
+    const { leases, granted, sent } = rig();
     const asked = leases.grant({ ttlSeconds: 10 });
     granted(0);
     const lease = await asked;
     const revoked = lease.revoke();
     const denied = new EtcdError('no', { code: 'permission-denied' });
     leases.report(0, { kind: 'lease-revoke-failed', slots: Uint32Array.of(0), error: errorToPlain(denied) });
-    await expect(revoked).rejects.toMatchObject({ code: 'permission-denied' });
-    expect(lease.isAlive()).toBe(true);
+    await expect(revoked).rejects.toMatchObject({ code: 'permission-denied', leaseId: lease.leaseId });
+    expect(lease.isAlive()).toBe(false);
+    expect(sent.at(-1)).toMatchObject({ kind: 'forget', slots: Uint32Array.of(0) });
+    await expect(lease.ended).resolves.toMatchObject({ reason: 'released', error: { code: 'permission-denied' } });
   });
 
   it('tells a new shard what each lease was about, and ends those whose end was written but not reported', async () => {

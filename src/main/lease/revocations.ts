@@ -1,0 +1,53 @@
+/** Those who wait for the revocation of leases of one grant. Internal to the lease service; main thread. */
+import type { EtcdError } from '../../wire/errors.js';
+
+/** One call, for one lease or many. */
+interface Waiting {
+  readonly endMs: number;
+  left: number;
+  failure: EtcdError | undefined;
+  readonly resolve: () => void;
+  readonly reject: (error: EtcdError) => void;
+}
+
+/** A shard gives up so much before the time at most: an attempt after that would begin too late. */
+const EARLY_MS = 1_500;
+
+export class Revocations {
+  readonly #waiting = new Map<number, Waiting[]>();
+
+  /** Settles once every row is; rejects with the first failure, after all. @param endMs as of `performance.now()`. */
+  wait(rows: readonly number[], endMs: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const waiting: Waiting = { endMs, left: rows.length, failure: undefined, resolve, reject };
+      if (rows.length === 0) resolve();
+      for (const row of rows) this.#waiting.set(row, [...(this.#waiting.get(row) ?? []), waiting]);
+    });
+  }
+
+  /** The row is revoked, or will not be. */
+  settle(row: number, error: EtcdError | undefined): void {
+    const all = this.#waiting.get(row) ?? [];
+    this.#waiting.delete(row);
+    for (const waiting of all) done(waiting, error);
+  }
+
+  /** The shard's time for the row is up. Whoever has asked again meanwhile waits on. */
+  late(row: number, error: EtcdError): void {
+    const all = this.#waiting.get(row) ?? [];
+    const nowMs = performance.now();
+    const isOver = ({ endMs }: Waiting): boolean => endMs - nowMs <= EARLY_MS;
+    const left = all.filter((waiting) => !isOver(waiting));
+    if (left.length > 0) this.#waiting.set(row, left);
+    else this.#waiting.delete(row);
+    for (const waiting of all) if (isOver(waiting)) done(waiting, error);
+  }
+}
+
+function done(waiting: Waiting, error: EtcdError | undefined): void {
+  waiting.failure ??= error;
+  waiting.left -= 1;
+  if (waiting.left > 0) return;
+  if (waiting.failure === undefined) waiting.resolve();
+  else waiting.reject(waiting.failure);
+}
