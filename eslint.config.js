@@ -4,6 +4,14 @@ import js from '@eslint/js';
 import { defineConfig, globalIgnores } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
+const SHARD_TIMERS = 'Use the timers of the shard (src/workers/shard-timers.ts): their callbacks are guarded.';
+const timerNames = ['setTimeout', 'setInterval', 'setImmediate', 'clearTimeout', 'clearInterval', 'clearImmediate'];
+const realTimers = [...timerNames, 'performance'].map((name) => ({
+  name,
+  message: 'Import it from src/wire/timers.ts: a fake one may stand in for the global.',
+}));
+const timerModules = ['timers', 'node:timers', 'timers/promises', 'node:timers/promises'];
+
 export default defineConfig(
   globalIgnores([
     'dist/',
@@ -62,6 +70,37 @@ export default defineConfig(
       'max-lines': ['error', { max: 400 }],
       'no-console': 'error',
       '@typescript-eslint/explicit-module-boundary-types': 'error',
+    },
+  },
+  {
+    // Fake timers of an application's tests must not stop the engine.
+    files: ['src/{main,wire,workers}/**/*.ts'],
+    ignores: ['src/main/cli/**', 'src/wire/timers.ts'],
+    rules: {
+      'no-restricted-globals': ['error', ...realTimers],
+      'no-restricted-imports': ['error', ...timerModules],
+    },
+  },
+  {
+    // An exception in a callback must end the shard, and nothing else.
+    files: ['src/workers/**/*.ts'],
+    ignores: ['src/workers/shard-timers.ts'],
+    rules: {
+      'no-restricted-globals': ['error', ...realTimers, { name: 'queueMicrotask', message: SHARD_TIMERS }],
+      'no-restricted-properties': ['error', { object: 'process', property: 'nextTick', message: SHARD_TIMERS }],
+      'no-restricted-imports': [
+        'error',
+        {
+          paths: timerModules,
+          patterns: [
+            {
+              group: ['**/wire/timers.js'],
+              importNamePattern: '^(set|clear)',
+              message: SHARD_TIMERS,
+            },
+          ],
+        },
+      ],
     },
   },
   {

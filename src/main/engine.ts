@@ -4,6 +4,7 @@
  */
 import type { ConnectionSettings } from '../wire/connection-settings.js';
 import { EtcdError, errorFromPlain } from '../wire/errors.js';
+import { performanceNow } from '../wire/timers.js';
 import { abortedError, linkAbort } from './abort-link.js';
 import type { EngineOptions } from './connect-options.js';
 import { leasePut, leaseRpc } from './lease/lease-rpc.js';
@@ -193,7 +194,7 @@ export class Engine {
       init: { shard, settings, firstEndpoint: firstEndpoint(shard, count, settings), limits, leaseState, warmMs },
       start: (init) => this.#ensurePool().start(init),
       owner: this.#linkOwner(shard),
-      now: () => performance.now(),
+      now: performanceNow,
     });
   }
 

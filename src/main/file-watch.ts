@@ -6,6 +6,7 @@
 import { watch, type FSWatcher } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { clearInterval, clearTimeout, setInterval, setTimeout } from '../wire/timers.js';
 
 /** After an event: whoever writes several files, or one in pieces, is mostly done by then. */
 const SETTLE_MS = 50;

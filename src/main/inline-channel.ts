@@ -4,6 +4,7 @@
  * and `close` behind what was posted before.
  */
 import type { Port } from '../wire/port.js';
+import { clearInterval, setImmediate, setInterval } from '../wire/timers.js';
 
 export interface InlineChannel<Command, Report> {
   readonly main: Port<Report, Command>;

@@ -19,7 +19,9 @@ import type { EventBatchData } from '../wire/event-batch.js';
 import { openBatch } from '../wire/open-batch.js';
 import type { Port } from '../wire/port.js';
 import { packCommand, type PostedCommand } from '../wire/posted-command.js';
+import { clearTimeout, setTimeout } from '../wire/timers.js';
 import { CrashCount } from './crash-count.js';
+import { whileRunning } from './running-limit.js';
 import type { ShardRun } from './shard-pool.js';
 import { StatsRequests } from './stats-requests.js';
 
@@ -52,6 +54,8 @@ export interface LinkOptions {
   readonly start: (init: ShardInit) => ShardRun;
   readonly owner: LinkOwner;
   readonly now: () => number;
+  /** A worker must be ready within this, or it counts as crashed. Blocks of this thread do not count. Default 30 s. */
+  readonly startLimitMs?: number | undefined;
 }
 
 /** Main's end of the port. */
@@ -66,8 +70,8 @@ type State =
   | { readonly kind: 'stopped' }
   | { readonly kind: 'failed'; readonly error: EtcdError };
 
-/** A worker must be ready within this, or it counts as crashed. Threads start in well under a second. */
-const START_TIMEOUT_MS = 30_000;
+/** Threads start in well under a second. */
+const START_LIMIT_MS = 30_000;
 /** A port whose task has ended closes by itself when its thread died; otherwise it is closed from here. */
 const PORT_CLOSE_TIMEOUT_MS = 1_000;
 /** How long a shard that is given up may take to cancel its streams. */
@@ -190,10 +194,9 @@ export class ShardLink {
     const { port } = run;
     this.#discard = () => run.discard();
     this.#enter({ kind: 'starting', port });
-    const timer = setTimeout(() => this.#retire(port), START_TIMEOUT_MS);
-    timer.unref();
+    const endLimit = whileRunning(this.#options.startLimitMs ?? START_LIMIT_MS, () => this.#retire(port));
     port.on('message', (report: ShardReport) => {
-      if (report.kind === 'ready') clearTimeout(timer);
+      if (report.kind === 'ready') endLimit();
       this.#receive(port, report);
     });
     port.on('messageerror', () => this.#retire(port));
@@ -202,7 +205,7 @@ export class ShardLink {
     });
     if (!this.#isRef) this.#setPortRef(port, false);
     void run.ended.then(async (cause) => {
-      clearTimeout(timer);
+      endLimit();
       const closer = setTimeout(() => port.close(), PORT_CLOSE_TIMEOUT_MS);
       await closed;
       clearTimeout(closer);
@@ -233,7 +236,7 @@ export class ShardLink {
     const isStarting = this.#state.kind === 'starting';
     this.#failure ??= new EtcdError(
       isStarting
-        ? `the worker was not ready within ${String(START_TIMEOUT_MS)} ms`
+        ? `the worker was not ready within ${String(this.#options.startLimitMs ?? START_LIMIT_MS)} ms`
         : 'a message of the worker could not be read',
       { code: 'internal' },
     );

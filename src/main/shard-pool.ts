@@ -7,6 +7,7 @@ import { Piscina } from 'piscina';
 import type { ShardInit, ShardReport } from '../wire/contract.js';
 import type { Port } from '../wire/port.js';
 import type { PostedCommand } from '../wire/posted-command.js';
+import { setImmediate } from '../wire/timers.js';
 import { openInlineChannel } from './inline-channel.js';
 
 /** A shard that was started. */

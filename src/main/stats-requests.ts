@@ -1,5 +1,6 @@
 /** Questions for a shard's figures that wait for their answers. Main thread. */
 import type { ShardStats } from '../wire/contract.js';
+import { whileRunning } from './running-limit.js';
 
 export class StatsRequests {
   readonly #waiting = new Map<number, (stats: ShardStats | undefined) => void>();
@@ -9,9 +10,9 @@ export class StatsRequests {
   begin(timeoutMs: number): { readonly requestId: number; readonly answer: Promise<ShardStats | undefined> } {
     const requestId = (this.#last += 1);
     const answer = new Promise<ShardStats | undefined>((resolve) => {
-      const timer = setTimeout(() => this.answer(requestId, undefined), timeoutMs);
+      const endLimit = whileRunning(timeoutMs, () => this.answer(requestId, undefined));
       this.#waiting.set(requestId, (stats) => {
-        clearTimeout(timer);
+        endLimit();
         resolve(stats);
       });
     });

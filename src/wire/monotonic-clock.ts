@@ -4,6 +4,7 @@
  * is suspended. Used on both sides; does no I/O.
  */
 import { hrtime } from 'node:process';
+import { performanceNow } from './timers.js';
 
 function hrtimeMs(): number {
   const [seconds, nanoseconds] = hrtime();
@@ -11,9 +12,9 @@ function hrtimeMs(): number {
 }
 
 // Both clocks tick alike, so one difference a thread suffices; performance.now() makes no garbage, hrtime() an array a call.
-const startMs: number = hrtimeMs() - performance.now();
+const startMs: number = hrtimeMs() - performanceNow();
 
 /** Milliseconds since some moment in the past, the same for every thread of this process. Never goes back. */
 export function monotonicMs(): number {
-  return performance.now() + startMs;
+  return performanceNow() + startMs;
 }

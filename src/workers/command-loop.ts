@@ -8,17 +8,19 @@ import { toEtcdError } from '../wire/errors.js';
 import type { LeaseCommand } from '../wire/lease-contract.js';
 import type { Port } from '../wire/port.js';
 import { decodeAnswerHeader } from '../wire/response-header.js';
+import { performanceNow } from '../wire/timers.js';
 import { unpackCommand } from '../wire/posted-command.js';
 import type { PostedCommand } from '../wire/posted-command.js';
 import { Batcher } from './batch/batcher.js';
 import { LeaseEngine } from './lease/lease-engine.js';
-import { systemClock, systemTimers } from './lease/system-clock.js';
+import { systemClock } from './lease/system-clock.js';
 import { StoreGuard } from './member/store-guard.js';
 import { leaveUnread, sleep } from './rest.js';
 import type { Readable } from './rest.js';
 import type { ShardContext } from './shard-context.js';
+import { shardTimers } from './shard-timers.js';
 import { threadBusyMs } from './thread-busy.js';
-import type { OpenConnection } from './transport/grpc-connection.js';
+import type { OpenConnection, Transport } from './transport/grpc-connection.js';
 import { WatchEngine } from './watch/watch-engine.js';
 
 /** Reports that bring their revision with them, or of which none could be told. */
@@ -45,26 +47,24 @@ export class CommandLoop {
   #finish: (failure?: unknown) => void = () => undefined;
   #stopped = false;
 
-  constructor(
-    port: Port<PostedCommand, ShardReport>,
-    init: ShardInit,
-    openConnection: OpenConnection,
-    thread: ShardThread,
-  ) {
+  constructor(port: Port<PostedCommand, ShardReport>, init: ShardInit, transport: Transport, thread: ShardThread) {
     this.#port = port;
     this.#init = init;
     const guard = new StoreGuard(init.storeMark);
     this.#store = guard;
+    const timers = shardTimers((callback) => () => {
+      this.#guard(callback);
+    });
+    const openConnection: OpenConnection = (endpoint, settings, handlers) =>
+      transport(endpoint, settings, handlers, timers);
     this.#context = {
       shard: init.shard,
       settings: init.settings,
       openConnection,
       metadata: () => ({}),
-      now: () => performance.now(),
+      now: performanceNow,
       random: Math.random,
-      guarded: (callback) => () => {
-        this.#guard(callback);
-      },
+      timers,
       report: (report) => {
         this.#post(report, []);
       },
@@ -84,9 +84,9 @@ export class CommandLoop {
       onResume: () => {
         this.#watches.lanes.resume();
       },
-      guarded: this.#context.guarded,
+      timers,
       creating: () => this.#watches.lanes.creating,
-      rest: thread === 'own' ? sleep : leaveUnread(this.#sockets, this.#context.guarded),
+      rest: thread === 'own' ? sleep(timers) : leaveUnread(this.#sockets, timers),
     });
     this.#watches = new WatchEngine({
       context: this.#context,
@@ -101,10 +101,7 @@ export class CommandLoop {
       firstEndpoint: init.firstEndpoint,
       credentials: { metadata: this.#context.metadata, renew: () => Promise.resolve() },
       clock: systemClock,
-      timers: {
-        ...systemTimers,
-        set: (callback, delayMs) => systemTimers.set(this.#context.guarded(callback), delayMs),
-      },
+      timers: { set: timers.setTimeout, clear: timers.clear },
       random: Math.random,
       isForeign: (endpoint, clusterId) => guard.identify(endpoint, clusterId, this.#context.settings) === 'foreign',
       onAnswer: (answer) => {

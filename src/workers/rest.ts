@@ -2,6 +2,7 @@
  * How a busy shard lets answers gather before it reads them: on a thread of its own it sleeps; inline, where the thread is the
  * application's, it only leaves its sockets unread.
  */
+import type { ShardTimers } from './shard-timers.js';
 
 /**
  * Reads nothing for `ms`, then what has come (of each socket what node reads in one turn, 2 MiB), then calls back. The function
@@ -18,27 +19,28 @@ export interface Readable {
 const never = new Int32Array(new SharedArrayBuffer(4));
 
 /** Blocks the thread. */
-export const sleep: Rest = (ms, rested) => {
-  if (ms > 0) Atomics.wait(never, 0, 0, ms);
-  const next = setImmediate(rested); // the sockets are read before it
-  return () => clearImmediate(next);
-};
+export function sleep(timers: ShardTimers): Rest {
+  return (ms, rested) => {
+    if (ms > 0) Atomics.wait(never, 0, 0, ms);
+    const next = timers.setImmediate(rested); // the sockets are read before it
+    return () => timers.clearImmediate(next);
+  };
+}
 
 /** Blocks nobody; what `readable` cannot hold back is read all the same. */
-export function leaveUnread(readable: Readable, guarded: (callback: () => void) => () => void): Rest {
+export function leaveUnread(readable: Readable, timers: ShardTimers): Rest {
   return (ms, rested) => {
     let next: NodeJS.Immediate | undefined;
     let isHeld = true;
-    const release = guarded(() => {
+    readable.hold();
+    const timer = timers.setTimeout(() => {
       isHeld = false; // also where it throws: giving the rest up, as the guard may, must not throw again
       readable.release();
-      next = setImmediate(rested); // the sockets are read before it
-    });
-    readable.hold();
-    const timer = setTimeout(release, Math.ceil(ms));
+      next = timers.setImmediate(rested); // the sockets are read before it
+    }, Math.ceil(ms));
     return () => {
-      clearTimeout(timer);
-      clearImmediate(next);
+      timers.clear(timer);
+      timers.clearImmediate(next);
       if (isHeld) readable.release();
     };
   };

@@ -1,6 +1,7 @@
 /** What every part of a shard shares: where to report, how to connect, the clock. Made once by the command loop. */
 import type { ShardReport, ShardStatus } from '../wire/contract.js';
 import type { ConnectionSettings } from '../wire/connection-settings.js';
+import type { ShardTimers } from './shard-timers.js';
 import type { Metadata, OpenConnection } from './transport/grpc-connection.js';
 
 export interface ShardContext {
@@ -14,11 +15,8 @@ export interface ShardContext {
   readonly now: () => number;
   /** From 0 up to 1, for jitter. */
   readonly random: () => number;
-  /**
-   * For callbacks of timers: an exception in one ends the shard, which is then started again. Inline it would be the
-   * application's otherwise.
-   */
-  readonly guarded: (callback: () => void) => () => void;
+  /** An exception in a callback of theirs ends the shard, which is then started again. */
+  readonly timers: ShardTimers;
   readonly report: (report: ShardReport) => void;
   readonly status: (status: ShardStatus) => void;
 }

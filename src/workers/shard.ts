@@ -7,7 +7,7 @@ import type { Port } from '../wire/port.js';
 import type { PostedCommand } from '../wire/posted-command.js';
 import { CommandLoop } from './command-loop.js';
 import type { ShardThread } from './command-loop.js';
-import { openConnectionFor } from './transport/transport.js';
+import { transportFor } from './transport/transport.js';
 
 export interface ShardTask {
   readonly port: Port<PostedCommand, ShardReport>;
@@ -23,6 +23,6 @@ export function runInline(task: ShardTask): Promise<void> {
 }
 
 async function run({ port, init }: ShardTask, thread: ShardThread): Promise<void> {
-  const openConnection = await openConnectionFor(init.settings.transport);
-  await new CommandLoop(port, init, openConnection, thread).run();
+  const transport = await transportFor(init.settings.transport);
+  await new CommandLoop(port, init, transport, thread).run();
 }

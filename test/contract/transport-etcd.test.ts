@@ -4,7 +4,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { ConnectionSettings, Endpoint } from '../../src/wire/connection-settings.js';
 import { parseEndpoints } from '../../src/wire/endpoint.js';
 import type { GrpcConnection } from '../../src/workers/transport/grpc-connection.js';
-import { openConnectionFor } from '../../src/workers/transport/transport.js';
+import { opened } from '../support/global-timers.js';
+import { transportFor } from '../../src/workers/transport/transport.js';
 import { TestCertificates } from '../support/certificates.js';
 import { EtcdProcess } from '../support/etcd.js';
 import { RawEtcd } from '../support/raw-etcd.js';
@@ -36,7 +37,7 @@ describe.each(['http2' as const, 'grpc-js' as const])('real etcd over %s', (kind
   });
 
   async function connectTo(text: string, changes: Partial<ConnectionSettings> = {}): Promise<GrpcConnection> {
-    const open = await openConnectionFor(kind);
+    const open = opened(await transportFor(kind));
     const connection = open(endpointOf(text), testSettings(changes), new RecordedConnection());
     connections = [...connections, connection];
     await connection.ready();

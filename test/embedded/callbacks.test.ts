@@ -224,6 +224,9 @@ const implemented: Record<string, (bug: Bug) => Promise<unknown>> = {
     }),
 };
 
+/** Only looked at, never called. */
+const uncalled = ['LeaseInput.close'];
+
 /** Every method of it is the bug. */
 function failing<T extends object>(target: T, bug: Bug): T {
   return new Proxy(target, {
@@ -299,7 +302,7 @@ const pairs = (names: readonly string[]): { name: string; way: Way }[] =>
 
 describe('a callback of the application that fails', () => {
   it('is one of those that are proven here: whoever adds one to the public functions adds it to this list', () => {
-    const proven = [...Object.keys(listeners), ...Object.keys(consumers), ...Object.keys(handlers)];
+    const proven = [listeners, consumers, handlers].flatMap((group) => Object.keys(group)).concat(uncalled);
     const found = publicCallbacks();
     const isImplemented = (name: string): boolean => Object.hasOwn(implemented, name.replace(/\..*/, ''));
     expect(found.filter((name) => !proven.includes(name) && !isImplemented(name))).toEqual([]);

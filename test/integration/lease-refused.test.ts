@@ -10,7 +10,8 @@ import type { LeaseReport } from '../../src/wire/lease-contract.js';
 import { LeaseState, LeaseStatus } from '../../src/wire/lease-state.js';
 import { PasswordCredentials } from '../../src/workers/credentials.js';
 import { LeaseEngine } from '../../src/workers/lease/lease-engine.js';
-import { systemClock, systemTimers } from '../../src/workers/lease/system-clock.js';
+import { globalTimers, opened } from '../support/global-timers.js';
+import { systemClock } from '../../src/workers/lease/system-clock.js';
 import { openHttp2Connection } from '../../src/workers/transport/http2-connection.js';
 import { defaultEtcd } from '../support/etcd-binary.js';
 import { EtcdProcess } from '../support/etcd.js';
@@ -39,11 +40,11 @@ it.concurrent(
     const reports: LeaseReport[] = [];
     const engine = new LeaseEngine({
       settings: testSettings({ endpoints: parseEndpoints(server.endpoint) }),
-      open: openHttp2Connection,
+      open: opened(openHttp2Connection),
       firstEndpoint: 0,
       credentials: new PasswordCredentials({ username: 'app', password: 'app-pw' }),
       clock: systemClock,
-      timers: systemTimers,
+      timers: { set: globalTimers.setTimeout, clear: globalTimers.clear },
       random: Math.random,
       state: state.buffer,
       report: (report) => {

@@ -1,4 +1,5 @@
 /** A batcher with a clock of the test's own, and what it posts. Needs vitest's fake timers. */
+import { globalTimers } from './global-timers.js';
 import { vi } from 'vitest';
 import type { ShardLimits, ShardReport } from '../../src/wire/contract.js';
 import { openBatch } from '../../src/wire/open-batch.js';
@@ -29,7 +30,7 @@ export class BatcherRig {
       post: (report) => void this.posted.push(report),
       onStall: () => void this.turns.push('stall'),
       onResume: () => void this.turns.push('resume'),
-      guarded: (callback) => callback,
+      timers: globalTimers,
       creating: () => this.creating,
       rest: (ms, rested) => {
         this.rests.push(ms);

@@ -2,6 +2,7 @@
  * A watch engine of a shard over the scripted watch server, with a clock of the test's own, and what main would see of it:
  * every watch's deliveries, checked as they come. Needs vitest's fake timers.
  */
+import { globalTimers } from './global-timers.js';
 import { vi } from 'vitest';
 import type { KnownRevision, ShardLimits, ShardReport, ShardStatus, WatchSpec } from '../../src/wire/contract.js';
 import { errorFromPlain, type EtcdError } from '../../src/wire/errors.js';
@@ -87,7 +88,7 @@ export class WatchEngineRig {
       metadata: () => ({}),
       now: () => this.now,
       random: () => server.rng.fraction(),
-      guarded: (callback) => callback,
+      timers: globalTimers,
       report: (report) => this.#receive(report),
       status: (status) => this.statuses.push(status),
     };
@@ -98,11 +99,11 @@ export class WatchEngineRig {
       post: (report, transfer) => this.#receive(structuredClone(report, { transfer: [...transfer] })),
       onStall: () => this.engine.lanes.pause(),
       onResume: () => this.engine.lanes.resume(),
-      guarded: this.context.guarded,
+      timers: globalTimers,
       creating: () => this.engine.lanes.creating,
       rest: leaveUnread(
         { hold: () => this.engine.lanes.hold(), release: () => this.engine.lanes.release() },
-        this.context.guarded,
+        globalTimers,
       ),
     });
     const { context, guard, batcher } = this;

@@ -3,6 +3,7 @@
  * connects with it, and takes over each later one; what cannot be used is told by `status`, and the last good settings stay.
  */
 import { toEtcdError, type EtcdError } from '../../wire/errors.js';
+import { clearInterval, setInterval } from '../../wire/timers.js';
 import { abortedError, linkAbort, refuseAborted } from '../abort-link.js';
 import type { ConnectOptions } from '../connect-options.js';
 import { openEtcd } from '../connect.js';

@@ -4,6 +4,7 @@
  */
 import type { LeaseState } from '../../wire/lease-state.js';
 import { monotonicMs } from '../../wire/monotonic-clock.js';
+import { clearInterval, setInterval, wallClockMs } from '../../wire/timers.js';
 
 /** Smaller jumps of the wall clock are corrections. */
 const SUSPENSION_MS = 1_000;
@@ -35,7 +36,7 @@ export class LeaseClock {
     const nowMs = monotonicMs();
     const wallAheadMs = state.wallAheadMs;
     if (wallAheadMs === 0) return nowMs;
-    const missedMs = Date.now() - nowMs - wallAheadMs;
+    const missedMs = wallClockMs() - nowMs - wallAheadMs;
     return missedMs >= SUSPENSION_MS ? nowMs + missedMs : nowMs;
   }
 

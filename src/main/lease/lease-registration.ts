@@ -4,6 +4,7 @@
  */
 import { backoffDelayMs } from '../../wire/backoff.js';
 import { EtcdError, toEtcdError } from '../../wire/errors.js';
+import { clearTimeout, setTimeout } from '../../wire/timers.js';
 import { Listeners } from '../callbacks.js';
 import { toBytes } from '../../wire/key-range.js';
 import { revokeLimit, type RevokeOptions } from './lease-options.js';

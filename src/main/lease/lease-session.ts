@@ -4,6 +4,7 @@
  */
 import { backoffDelayMs } from '../../wire/backoff.js';
 import { EtcdError, toEtcdError } from '../../wire/errors.js';
+import { clearTimeout, setTimeout } from '../../wire/timers.js';
 import { Listeners } from '../callbacks.js';
 import type { LeaseEnd } from './lease-end.js';
 import { revokeLimit, type GrantOptions, type RevokeOptions } from './lease-options.js';

@@ -4,6 +4,7 @@
  */
 import { optional, signalRule, timeoutRule, type OptionTable } from '../../wire/arguments.js';
 import { EtcdError, type EtcdErrorInit, type Outcome } from '../../wire/errors.js';
+import { clearTimeout, performanceNow, setTimeout } from '../../wire/timers.js';
 import { linkAbort } from '../abort-link.js';
 
 /** What every call takes. */
@@ -19,7 +20,7 @@ export const CALL_RULES: OptionTable<CallOptions> = { signal: signalRule, timeou
 type Ending = 'timeout' | 'aborted' | 'closed';
 
 export class CallScope {
-  /** On the clock of `performance.now()`. */
+  /** On the clock of `performanceNow()`. */
   readonly deadlineMs: number;
   readonly timeoutMs: number;
   /** The request's fate so far; set by each attempt. */
@@ -46,7 +47,7 @@ export class CallScope {
     optional(signalRule)(options.signal, 'signal');
     this.timeoutMs = options.timeoutMs ?? defaultTimeoutMs;
     this.#signal = options.signal;
-    this.deadlineMs = performance.now() + this.timeoutMs;
+    this.deadlineMs = performanceNow() + this.timeoutMs;
     this.#open = open;
     open.add(this);
     this.#timer = setTimeout(() => this.end('timeout'), this.timeoutMs);
@@ -57,7 +58,7 @@ export class CallScope {
   }
 
   get remainingMs(): number {
-    return Math.max(0, this.deadlineMs - performance.now());
+    return Math.max(0, this.deadlineMs - performanceNow());
   }
 
   /** Ends the call from outside; only the first ending counts. */

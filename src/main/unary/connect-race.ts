@@ -2,6 +2,7 @@
  * Finds a member with a working connection without waiting for dead ones: connections are started one after the other with a
  * short head start, and the first that is ready wins. Main thread.
  */
+import { clearTimeout, performanceNow, setTimeout } from '../../wire/timers.js';
 import type { MemberChannel } from './member-channel.js';
 import type { CallScope } from './call-scope.js';
 
@@ -21,13 +22,13 @@ export async function connectAny(
   limitMs: number,
   scope: CallScope,
 ): Promise<number | undefined> {
-  const endMs = performance.now() + limitMs;
+  const endMs = performanceNow() + limitMs;
   let started = 1;
   while (true) {
     const ready = firstReady(order, channels, started);
     if (ready !== undefined) return ready;
     const connecting = order.slice(0, started).filter((member) => channels[member]?.connect() === 'connecting');
-    const leftMs = endMs - performance.now();
+    const leftMs = endMs - performanceNow();
     if (connecting.length === 0) {
       if (started === order.length) return order[0];
       started += 1;

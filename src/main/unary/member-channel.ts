@@ -16,6 +16,7 @@ import {
 } from '@grpc/grpc-js';
 import type { ConnectionSettings, Endpoint, TlsMaterial } from '../../wire/connection-settings.js';
 import { EtcdError } from '../../wire/errors.js';
+import { performanceNow } from '../../wire/timers.js';
 import { MemberLife } from './member-life.js';
 
 /** grpc-js's own reconnecting, also while no call waits. */
@@ -94,7 +95,7 @@ export class MemberChannel {
 
   /** grpc-js gives an attempt 20 s and more: one that takes longer than allowed is ended, and the next begins. */
   #againWhenLate(): void {
-    const now = performance.now();
+    const now = performanceNow();
     this.#connectingSinceMs ??= now;
     if (now - this.#connectingSinceMs < this.#settings.connectTimeoutMs) return;
     this.renew(this.#life);
@@ -115,10 +116,7 @@ export class MemberChannel {
   }
 
   #newLife(): MemberLife {
-    return new MemberLife(
-      (timeoutMs) => this.#question(timeoutMs),
-      () => performance.now(),
-    );
+    return new MemberLife((timeoutMs) => this.#question(timeoutMs), performanceNow);
   }
 
   /** Every answer is a sign of life, a refusal as well. */

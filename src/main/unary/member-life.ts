@@ -4,6 +4,7 @@
  * for `pingIntervalMs`, which short calls never do: so the calls themselves are taken for signs of life, and where one
  * waits, the member is asked something that costs it nothing.
  */
+import { clearTimeout, setTimeout } from '../../wire/timers.js';
 
 /** A call without an answer for so long makes the connection suspect. */
 export const SILENCE_MS = 1_500;

@@ -5,6 +5,7 @@
  */
 import type { ConnectionSettings } from '../../wire/connection-settings.js';
 import { keepsConnection, sameAddress } from '../../wire/settings-change.js';
+import { performanceNow } from '../../wire/timers.js';
 import { Failover } from './failover.js';
 import { MemberChannel } from './member-channel.js';
 
@@ -38,7 +39,7 @@ export class MemberSet {
       this.enter();
       before.#onClosed = () => this.leave();
     }
-    this.failover = new Failover(this.channels.length, () => performance.now(), random);
+    this.failover = new Failover(this.channels.length, performanceNow, random);
   }
 
   /** A call begins to use it. */

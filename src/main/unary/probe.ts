@@ -3,6 +3,7 @@
  */
 import { EtcdError, toEtcdError } from '../../wire/errors.js';
 import { bigintFromLong } from '../../wire/int64.js';
+import { clearTimeout, hasFakeImmediate, setTimeout } from '../../wire/timers.js';
 import type { CallOptions } from './call-scope.js';
 import type { UnaryClient } from './unary-client.js';
 import { kvMethods, maintenanceMethods } from './etcd-methods.js';
@@ -104,16 +105,19 @@ function connectFailed(reports: readonly MemberReport[], timeoutMs: number): Etc
   );
   if (ended !== undefined) return ended;
   const causes = failed.map((report) => `${report.endpoint}: ${rootMessage(report.error)}`);
-  return new EtcdError(
-    `no etcd member answered within ${String(timeoutMs)} ms (${causes.join('; ')}): check the option endpoints`,
-    {
-      code: 'connect-failed',
-      outcome: 'not-sent',
-      retryable: true,
-      endpoint: failed.length === 1 ? failed[0]?.endpoint : undefined,
-      cause: errors.length === 1 ? errors[0] : new AggregateError(errors, 'no etcd member answered'),
-    },
-  );
+  return new EtcdError(`no etcd member answered within ${String(timeoutMs)} ms (${causes.join('; ')}): ${advice()}`, {
+    code: 'connect-failed',
+    outcome: 'not-sent',
+    retryable: true,
+    endpoint: failed.length === 1 ? failed[0]?.endpoint : undefined,
+    cause: errors.length === 1 ? errors[0] : new AggregateError(errors, 'no etcd member answered'),
+  });
+}
+
+function advice(): string {
+  return hasFakeImmediate()
+    ? 'setImmediate is a fake one, of fake timers of a test: have them leave it real (guide: testing)'
+    : 'check the option endpoints';
 }
 
 /** The cause below "no member served the call …". */

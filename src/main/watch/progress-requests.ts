@@ -4,6 +4,7 @@
  */
 import type { WatchCommand } from '../../wire/contract.js';
 import { EtcdError } from '../../wire/errors.js';
+import { clearTimeout, performanceNow, setTimeout } from '../../wire/timers.js';
 import { abortedError, linkAbort, refuseAborted } from '../abort-link.js';
 import { checkOptions, integerRule, signalRule } from '../../wire/arguments.js';
 import type { WatchEntry } from './watch-entry.js';
@@ -45,7 +46,7 @@ export class ProgressRequests {
     refuseAborted(signal);
     if (entry.ended.settled || entry.dropped) throw endedError();
     const requestId = (this.#lastId += 1);
-    const deadline = performance.now() + timeoutMs;
+    const deadline = performanceNow() + timeoutMs;
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         this.#finish(requestId, { error: timeoutError(timeoutMs) });
@@ -104,7 +105,7 @@ export class ProgressRequests {
 }
 
 function progressCommand(requestId: number, entry: WatchEntry, deadline: number): WatchCommand {
-  const timeoutMs = Math.max(1, Math.round(deadline - performance.now()));
+  const timeoutMs = Math.max(1, Math.round(deadline - performanceNow()));
   return { kind: 'progress', requestId, watch: entry.watch, timeoutMs };
 }
 

@@ -7,6 +7,7 @@
  * every message costs several times what decoding it does. While every rest brings many events it rests again right after
  * sending, so that each interval has one wake and one read. Many are more than one a ms.
  */
+import type { ShardTimers } from '../shard-timers.js';
 import type { ShardLimits, ShardReport } from '../../wire/contract.js';
 import type { Rest } from '../rest.js';
 import { BatchWriter } from './batch-writer.js';
@@ -25,7 +26,7 @@ export interface BatcherOptions {
   /** Watches that are on a stream wait for the server to confirm them. */
   readonly creating: () => boolean;
   /** A callback whose exceptions end the shard, not the process. */
-  readonly guarded: (callback: () => void) => () => void;
+  readonly timers: ShardTimers;
 }
 
 /** Events that may come at once without being called busy; they drain at one a ms, so 1,000 a second never are. */
@@ -63,9 +64,9 @@ export class Batcher {
 
   constructor(options: BatcherOptions) {
     this.#options = options;
-    this.#onTurn = options.guarded(() => this.#turn());
-    this.#onInterval = options.guarded(() => this.#intervalOver());
-    this.#onRested = options.guarded(() => this.#rested());
+    this.#onTurn = () => this.#turn();
+    this.#onInterval = () => this.#intervalOver();
+    this.#onRested = () => this.#rested();
   }
 
   get stalled(): boolean {
@@ -137,7 +138,7 @@ export class Batcher {
   }
 
   #scheduleTurn(): void {
-    if (this.#endRest === undefined) this.#nextTurn ??= setImmediate(this.#onTurn);
+    if (this.#endRest === undefined) this.#nextTurn ??= this.#options.timers.setImmediate(this.#onTurn);
   }
 
   #turn(): void {
@@ -157,7 +158,7 @@ export class Batcher {
       this.#isFull = false;
       if (isBusy && !isFull && this.#mayRest(hasCreations)) this.#rest(this.#options.limits.flushIntervalMs);
     } else if (this.#mayRest(hasCreations)) this.#rest(waitMs);
-    else this.#interval ??= setTimeout(this.#onInterval, Math.ceil(waitMs));
+    else this.#interval ??= this.#options.timers.setTimeout(this.#onInterval, Math.ceil(waitMs));
   }
 
   /** Creations are told together when they are many, but never by resting, since more creates wait for the answers. */
@@ -202,8 +203,8 @@ export class Batcher {
   }
 
   #unschedule(): void {
-    if (this.#nextTurn !== undefined) clearImmediate(this.#nextTurn);
-    if (this.#interval !== undefined) clearTimeout(this.#interval);
+    if (this.#nextTurn !== undefined) this.#options.timers.clearImmediate(this.#nextTurn);
+    if (this.#interval !== undefined) this.#options.timers.clear(this.#interval);
     this.#nextTurn = undefined;
     this.#interval = undefined;
   }

@@ -1,11 +1,12 @@
-/** The real clocks and timers of a shard's lease engine. */
+/** The real clocks of a shard's lease engine. */
 import { readFileSync } from 'node:fs';
 import { monotonicMs } from '../../wire/monotonic-clock.js';
-import type { LeaseClock, LeaseTimers } from './engine-parts.js';
+import { wallClockMs } from '../../wire/timers.js';
+import type { LeaseClock } from './engine-parts.js';
 
 export const systemClock: LeaseClock = {
   monotonicMs,
-  wallMs: Date.now,
+  wallMs: wallClockMs,
   /** Linux only; read when the wall clock jumped, so hardly ever. */
   bootMs: () => {
     try {
@@ -14,12 +15,5 @@ export const systemClock: LeaseClock = {
     } catch {
       return undefined;
     }
-  },
-};
-
-export const systemTimers: LeaseTimers = {
-  set: (callback, delayMs) => setTimeout(callback, delayMs),
-  clear: (timer) => {
-    clearTimeout(timer);
   },
 };

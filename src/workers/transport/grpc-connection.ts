@@ -5,6 +5,7 @@
  */
 import type { ConnectionSettings, Endpoint } from '../../wire/connection-settings.js';
 import type { EtcdError } from '../../wire/errors.js';
+import type { ShardTimers } from '../shard-timers.js';
 
 /** What a stream tells its owner. Calls are made in order; nothing comes after `onEnd`, nor after `cancel()`. */
 export interface StreamHandlers {
@@ -98,3 +99,6 @@ export type OpenConnection = (
   settings: ConnectionSettings,
   handlers: ConnectionHandlers,
 ) => GrpcConnection;
+
+/** What a transport offers; its timers are those of the shard. */
+export type Transport = (...args: [...Parameters<OpenConnection>, timers: ShardTimers]) => GrpcConnection;

@@ -7,6 +7,7 @@
  * lost its connection (then grpc-js ends them within two turns of the event loop).
  */
 import { connectivityState, Metadata as GrpcJsMetadata, type CallOptions, type Client } from '@grpc/grpc-js';
+import type { ShardTimers } from '../shard-timers.js';
 import type { ConnectionSettings, Endpoint } from '../../wire/connection-settings.js';
 import { EtcdError } from '../../wire/errors.js';
 import type {
@@ -14,8 +15,8 @@ import type {
   GrpcConnection,
   GrpcStream,
   Metadata,
-  OpenConnection,
   StreamHandlers,
+  Transport,
   UnaryOptions,
 } from './grpc-connection.js';
 import { grpcJsClient } from './grpc-js-channel.js';
@@ -40,12 +41,13 @@ type State =
   | { readonly kind: 'ended'; readonly error: EtcdError };
 
 /** Opens a connection over grpc-js. Never throws: what is wrong comes through `ready()` and `onClose`. */
-export const openGrpcJsConnection: OpenConnection = (endpoint, settings, handlers) =>
-  new GrpcJsConnection(endpoint, settings, handlers);
+export const openGrpcJsConnection: Transport = (endpoint, settings, handlers, timers) =>
+  new GrpcJsConnection(endpoint, settings, handlers, timers);
 
 class GrpcJsConnection implements GrpcConnection {
   readonly endpoint: Endpoint;
   readonly #handlers: ConnectionHandlers;
+  readonly #timers: ShardTimers;
   readonly #streams: Set<GrpcJsStream> = new Set();
   readonly #ready: Promise<void>;
   #settleReady: (error: EtcdError | undefined) => void = () => undefined;
@@ -54,7 +56,8 @@ class GrpcJsConnection implements GrpcConnection {
   #client: Client | undefined;
   #state: State = { kind: 'opening' };
 
-  constructor(endpoint: Endpoint, settings: ConnectionSettings, handlers: ConnectionHandlers) {
+  constructor(endpoint: Endpoint, settings: ConnectionSettings, handlers: ConnectionHandlers, timers: ShardTimers) {
+    this.#timers = timers;
     this.endpoint = endpoint;
     this.#handlers = handlers;
     this.#ready = new Promise((resolve, reject) => {
@@ -62,7 +65,7 @@ class GrpcJsConnection implements GrpcConnection {
     });
     // Whoever does not ask for ready() learns of the failure from onClose.
     this.#ready.catch(() => undefined);
-    this.#connectTimer = setTimeout(
+    this.#connectTimer = this.#timers.setTimeout(
       () => {
         this.#endAll(connectTimeoutError('open', settings.connectTimeoutMs, endpoint.text));
       },
@@ -74,7 +77,7 @@ class GrpcJsConnection implements GrpcConnection {
       this.#watchState();
     } catch (thrown) {
       // Not before the caller holds the connection.
-      setImmediate(() => this.#endAll(connectionError(thrown, 'connecting', endpoint.text)));
+      this.#timers.setImmediate(() => this.#endAll(connectionError(thrown, 'connecting', endpoint.text)));
     }
   }
 
@@ -93,19 +96,24 @@ class GrpcJsConnection implements GrpcConnection {
 
   openStream(path: string, handlers: StreamHandlers, metadata?: Metadata): GrpcStream {
     const stream = this.#call(path, handlers, metadata, {});
-    return stream instanceof EtcdError ? refusedStream(handlers, stream) : stream;
+    return stream instanceof EtcdError ? refusedStream(handlers, this.#timers, stream) : stream;
   }
 
   unary(path: string, request: Uint8Array, options: UnaryOptions): Promise<Uint8Array> {
     const start = (handlers: StreamHandlers, framed: Uint8Array): GrpcStream => {
       const deadline = Date.now() + options.timeoutMs;
       const stream = this.#call(path, handlers, options.metadata, { deadline });
-      if (stream instanceof EtcdError) return refusedStream(handlers, stream);
+      if (stream instanceof EtcdError) return refusedStream(handlers, this.#timers, stream);
       stream.finish(framed);
       return stream;
     };
     const mayBeSent = (): boolean => this.#state.kind !== 'opening';
-    return unaryCall({ endpointText: this.endpoint.text, start, mayBeSent }, path, request, options.timeoutMs);
+    return unaryCall(
+      { endpointText: this.endpoint.text, timers: this.#timers, start, mayBeSent },
+      path,
+      request,
+      options.timeoutMs,
+    );
   }
 
   /** grpc-js keeps its sockets to itself. */
@@ -153,7 +161,7 @@ class GrpcJsConnection implements GrpcConnection {
   #released(stream: GrpcJsStream): void {
     this.#streams.delete(stream);
     // After GOAWAY: the last call is over, and with it the connection. Later, since a handler may still be running.
-    if (this.#streams.size === 0 && this.#state.kind === 'leaving') setImmediate(() => this.#endIfLeft());
+    if (this.#streams.size === 0 && this.#state.kind === 'leaving') this.#timers.setImmediate(() => this.#endIfLeft());
   }
 
   #watchState(): void {
@@ -175,7 +183,7 @@ class GrpcJsConnection implements GrpcConnection {
         return;
       case 'leaving':
         // A call that was caught in between made grpc-js connect again: this is no longer the same connection.
-        if (seen !== connectivityState.IDLE) setImmediate(() => this.#endIfLeft(true));
+        if (seen !== connectivityState.IDLE) this.#timers.setImmediate(() => this.#endIfLeft(true));
         return;
       case 'ended':
         return;
@@ -186,7 +194,7 @@ class GrpcJsConnection implements GrpcConnection {
 
   #onReady(): void {
     this.#state = { kind: 'open' };
-    clearTimeout(this.#connectTimer);
+    this.#timers.clear(this.#connectTimer);
     this.#settleReady(undefined);
   }
 
@@ -195,7 +203,7 @@ class GrpcJsConnection implements GrpcConnection {
     const handlers: StreamHandlers = {
       onMessage: () => undefined,
       onEnd: (error) =>
-        setImmediate(() => this.#endAll(error ?? connectFailed('the channel failed', this.endpoint.text))),
+        this.#timers.setImmediate(() => this.#endAll(error ?? connectFailed('the channel failed', this.endpoint.text))),
     };
     this.#call('/', handlers, undefined, {});
   }
@@ -203,9 +211,9 @@ class GrpcJsConnection implements GrpcConnection {
   #onLeftReady(): void {
     this.#state = { kind: 'leaving', error: connectionError(undefined, 'open', this.endpoint.text) };
     // grpc-js tells the calls of a lost connection in the next turn, and their statuses pass one more.
-    setImmediate(() => {
-      setImmediate(() => {
-        setImmediate(() => this.#afterLeaving());
+    this.#timers.setImmediate(() => {
+      this.#timers.setImmediate(() => {
+        this.#timers.setImmediate(() => this.#afterLeaving());
       });
     });
   }
@@ -235,7 +243,7 @@ class GrpcJsConnection implements GrpcConnection {
 
   #takeDown(error: EtcdError): void {
     this.#state = { kind: 'ended', error };
-    clearTimeout(this.#connectTimer);
+    this.#timers.clear(this.#connectTimer);
     this.#settleReady(error);
     for (const stream of [...this.#streams]) stream.endWith(error);
     this.#client?.close();

@@ -7,6 +7,7 @@
  * 'close' events: after a GOAWAY they may depend on the peer closing its side.
  */
 import { connect, type ClientHttp2Session, type ClientHttp2Stream, type Settings } from 'node:http2';
+import type { ShardTimers } from '../shard-timers.js';
 import type { ConnectionSettings, Endpoint } from '../../wire/connection-settings.js';
 import { EtcdError } from '../../wire/errors.js';
 import type {
@@ -14,8 +15,8 @@ import type {
   GrpcConnection,
   GrpcStream,
   Metadata,
-  OpenConnection,
   StreamHandlers,
+  Transport,
   UnaryOptions,
 } from './grpc-connection.js';
 import {
@@ -54,8 +55,8 @@ type State =
   | { readonly kind: 'ended'; readonly error: EtcdError };
 
 /** Opens a connection over node:http2. Never throws: what is wrong comes through `ready()` and `onClose`. */
-export const openHttp2Connection: OpenConnection = (endpoint, settings, handlers) =>
-  new Http2Connection(endpoint, settings, handlers);
+export const openHttp2Connection: Transport = (endpoint, settings, handlers, timers) =>
+  new Http2Connection(endpoint, settings, handlers, timers);
 
 class Http2Connection implements GrpcConnection, StreamOwner {
   readonly endpoint: Endpoint;
@@ -63,6 +64,7 @@ class Http2Connection implements GrpcConnection, StreamOwner {
   readonly maxMessageBytes: number;
   readonly #settings: ConnectionSettings;
   readonly #handlers: ConnectionHandlers;
+  readonly #timers: ShardTimers;
   readonly #authority: string;
   readonly #streams: Set<Http2Stream> = new Set();
   readonly #liveness: PingLiveness;
@@ -74,7 +76,8 @@ class Http2Connection implements GrpcConnection, StreamOwner {
   #maxStreams = STREAMS_BEFORE_SETTINGS;
   #state: State = { kind: 'opening', phase: 'connecting' };
 
-  constructor(endpoint: Endpoint, settings: ConnectionSettings, handlers: ConnectionHandlers) {
+  constructor(endpoint: Endpoint, settings: ConnectionSettings, handlers: ConnectionHandlers, timers: ShardTimers) {
+    this.#timers = timers;
     this.endpoint = endpoint;
     this.endpointText = endpoint.text;
     this.maxMessageBytes = settings.maxMessageBytes;
@@ -94,6 +97,7 @@ class Http2Connection implements GrpcConnection, StreamOwner {
       },
       settings.pingIntervalMs,
       settings.pingTimeoutMs,
+      timers,
     );
     this.#open();
   }
@@ -115,22 +119,27 @@ class Http2Connection implements GrpcConnection, StreamOwner {
     if (this.acceptsStreams && this.freeStreams === 0) {
       const limit = String(this.#maxStreams);
       const text = `${this.endpointText} allows ${limit} streams on a connection, and all are in use: open another connection`;
-      return refusedStream(handlers, notStarted(text, this.endpointText));
+      return refusedStream(handlers, this.#timers, notStarted(text, this.endpointText));
     }
     const stream = this.#request(path, handlers, metadata, undefined);
-    return stream instanceof EtcdError ? refusedStream(handlers, stream) : stream;
+    return stream instanceof EtcdError ? refusedStream(handlers, this.#timers, stream) : stream;
   }
 
   unary(path: string, request: Uint8Array, options: UnaryOptions): Promise<Uint8Array> {
     // Above the peer's limit node keeps the request until a stream is free: calls are short, and have their time-out.
     const start = (handlers: StreamHandlers, framed: Uint8Array): GrpcStream => {
       const stream = this.#request(path, handlers, options.metadata, options.timeoutMs);
-      if (stream instanceof EtcdError) return refusedStream(handlers, stream);
+      if (stream instanceof EtcdError) return refusedStream(handlers, this.#timers, stream);
       stream.finish(framed);
       return stream;
     };
     const mayBeSent = (): boolean => this.#state.kind !== 'opening';
-    return unaryCall({ endpointText: this.endpointText, start, mayBeSent }, path, request, options.timeoutMs);
+    return unaryCall(
+      { endpointText: this.endpointText, timers: this.#timers, start, mayBeSent },
+      path,
+      request,
+      options.timeoutMs,
+    );
   }
 
   hold(): void {
@@ -170,7 +179,7 @@ class Http2Connection implements GrpcConnection, StreamOwner {
 
   #open(): void {
     const { connectTimeoutMs } = this.#settings;
-    this.#connectTimer = setTimeout(
+    this.#connectTimer = this.#timers.setTimeout(
       () => {
         const phase = this.#state.kind === 'opening' ? this.#state.phase : 'open';
         this.#endAll(connectTimeoutError(phase, connectTimeoutMs, this.endpointText));
@@ -183,7 +192,7 @@ class Http2Connection implements GrpcConnection, StreamOwner {
       this.#link = { opened, session: this.#openSession(opened) };
     } catch (thrown) {
       // Not before the caller holds the connection.
-      setImmediate(() => this.#endAll(connectionError(thrown, 'connecting', this.endpointText)));
+      this.#timers.setImmediate(() => this.#endAll(connectionError(thrown, 'connecting', this.endpointText)));
     }
   }
 
@@ -228,7 +237,7 @@ class Http2Connection implements GrpcConnection, StreamOwner {
   #onReady(): void {
     if (this.#state.kind !== 'opening') return;
     this.#state = { kind: 'open' };
-    clearTimeout(this.#connectTimer);
+    this.#timers.clear(this.#connectTimer);
     this.#settleReady(undefined);
   }
 
@@ -239,7 +248,7 @@ class Http2Connection implements GrpcConnection, StreamOwner {
     const wasOpening = this.#state.kind === 'opening';
     this.#state = { kind: 'leaving', goaway };
     if (wasOpening) {
-      clearTimeout(this.#connectTimer);
+      this.#timers.clear(this.#connectTimer);
       this.#settleReady(goaway);
     }
     this.#handlers.onGoaway(goaway);
@@ -249,7 +258,7 @@ class Http2Connection implements GrpcConnection, StreamOwner {
 
   /** After GOAWAY nothing is left to wait for. Later, since a handler may still be running. */
   #endSoon(): void {
-    setImmediate(() => this.#endWithCause(undefined));
+    this.#timers.setImmediate(() => this.#endWithCause(undefined));
   }
 
   #request(
@@ -321,7 +330,7 @@ class Http2Connection implements GrpcConnection, StreamOwner {
 
   #takeDown(error: EtcdError): void {
     this.#state = { kind: 'ended', error };
-    clearTimeout(this.#connectTimer);
+    this.#timers.clear(this.#connectTimer);
     this.#liveness.stop();
     const streams = [...this.#streams];
     this.#streams.clear();

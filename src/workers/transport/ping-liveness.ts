@@ -5,6 +5,8 @@
  * Runs only while streams are open, since etcd takes PINGs on idle connections for abuse (`too_many_pings`).
  */
 
+import type { ShardTimers } from '../shard-timers.js';
+
 /** What the watched connection offers. */
 export interface PingPort {
   /** Sends a PING; calls back when it was answered (true) or will never be. */
@@ -22,12 +24,14 @@ export class PingLiveness {
   readonly #port: PingPort;
   readonly #intervalMs: number;
   readonly #timeoutMs: number;
+  readonly #timers: ShardTimers;
   #timer: NodeJS.Timeout | undefined;
   #immediate: NodeJS.Immediate | undefined;
   /** Counts starts and PINGs, so that an answer that belongs to an earlier one is told apart. */
   #round = 0;
 
-  constructor(port: PingPort, intervalMs: number, timeoutMs: number) {
+  constructor(port: PingPort, intervalMs: number, timeoutMs: number, timers: ShardTimers) {
+    this.#timers = timers;
     this.#port = port;
     this.#intervalMs = intervalMs;
     this.#timeoutMs = timeoutMs;
@@ -36,14 +40,14 @@ export class PingLiveness {
   /** The first stream was opened. */
   start(): void {
     this.stop();
-    this.#timer = setTimeout(() => this.#ping(), this.#intervalMs);
+    this.#timer = this.#timers.setTimeout(() => this.#ping(), this.#intervalMs);
   }
 
   /** The last stream has ended, or the connection has. Idempotent. */
   stop(): void {
     this.#round += 1;
-    clearTimeout(this.#timer);
-    clearImmediate(this.#immediate);
+    this.#timers.clear(this.#timer);
+    this.#timers.clearImmediate(this.#immediate);
   }
 
   #ping(): void {
@@ -55,9 +59,9 @@ export class PingLiveness {
   }
 
   #wait(bytesBefore: number, extensions: number): void {
-    this.#timer = setTimeout(() => {
+    this.#timer = this.#timers.setTimeout(() => {
       // After a blocked event loop timers run before sockets are read: let the answer that is already here be read first.
-      this.#immediate = setImmediate(() => {
+      this.#immediate = this.#timers.setImmediate(() => {
         const bytesNow = this.#port.bytesReceived();
         if (bytesNow !== bytesBefore && extensions > 0) this.#wait(bytesNow, extensions - 1);
         else this.#port.onSilent();

@@ -1,10 +1,11 @@
 /** A stream that could not be opened: it ends with its error, but not before `openStream` has returned. */
 import type { EtcdError } from '../../wire/errors.js';
+import type { ShardTimers } from '../shard-timers.js';
 import type { GrpcStream, StreamHandlers } from './grpc-connection.js';
 
-export function refusedStream(handlers: StreamHandlers, error: EtcdError): GrpcStream {
+export function refusedStream(handlers: StreamHandlers, timers: ShardTimers, error: EtcdError): GrpcStream {
   let cancelled = false;
-  process.nextTick(() => {
+  timers.nextTick(() => {
     if (!cancelled) handlers.onEnd(error);
   });
   const nothing = (): void => undefined;

@@ -2,6 +2,7 @@
  * One request, one answer, on a stream of either transport. Thread: the shard's. Owns the call's timer. Never retries.
  */
 import { EtcdError } from '../../wire/errors.js';
+import type { ShardTimers } from '../shard-timers.js';
 import type { GrpcStream, StreamHandlers } from './grpc-connection.js';
 
 /** node fires a longer timer at once. */
@@ -10,6 +11,7 @@ export const MAX_TIMER_MS: number = 2 ** 31 - 1;
 /** What a connection offers to make one call. */
 export interface UnaryPort {
   readonly endpointText: string;
+  readonly timers: ShardTimers;
   /** Opens a stream, sends the request on it and half-closes it. */
   start(handlers: StreamHandlers, framed: Uint8Array): GrpcStream;
   /** False while it is certain that nothing has left this process. */
@@ -28,7 +30,7 @@ export function unaryCall(port: UnaryPort, path: string, request: Uint8Array, ti
           answer = new Uint8Array(buffer.subarray(from, to));
         },
         onEnd: (error) => {
-          clearTimeout(timer);
+          port.timers.clear(timer);
           if (error !== undefined) reject(error);
           else if (answer !== undefined && answers === 1) resolve(answer);
           else reject(wrongCount(answers, path, port.endpointText));
@@ -36,7 +38,7 @@ export function unaryCall(port: UnaryPort, path: string, request: Uint8Array, ti
       },
       frameMessage(request),
     );
-    const timer = setTimeout(
+    const timer = port.timers.setTimeout(
       () => {
         stream.cancel();
         reject(timedOut(path, timeoutMs, port));

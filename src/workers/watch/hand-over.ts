@@ -23,27 +23,25 @@ export interface HandOverOptions {
 
 export class HandOver {
   readonly #options: HandOverOptions;
-  readonly #onTimer: () => void;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
   constructor(options: HandOverOptions) {
     this.#options = options;
-    this.#onTimer = options.context.guarded(() => {
-      this.#timer = undefined;
-      this.#sweep();
-    });
   }
 
   /** Something may be due soon. */
   schedule(): void {
     if (this.#closed) return;
-    this.#timer ??= setTimeout(this.#onTimer, SWEEP_MS);
+    this.#timer ??= this.#options.context.timers.setTimeout(() => {
+      this.#timer = undefined;
+      this.#sweep();
+    }, SWEEP_MS);
   }
 
   close(): void {
     this.#closed = true;
-    clearTimeout(this.#timer);
+    this.#options.context.timers.clear(this.#timer);
   }
 
   #sweep(): void {

@@ -4,6 +4,7 @@
  */
 import type { ShardReport } from '../../wire/contract.js';
 import { EtcdError, errorToPlain } from '../../wire/errors.js';
+import type { ShardTimers } from '../shard-timers.js';
 import type { WatchEntry } from './watch-entry.js';
 
 const RETRY_MS = 1000;
@@ -16,6 +17,7 @@ interface Pending {
 }
 
 export interface ProgressRequestsOptions {
+  readonly timers: ShardTimers;
   /** Sends behind everything that was delivered before. */
   readonly postInOrder: (report: ShardReport) => void;
   /** Asks once, if the watch is on a stream that can be asked; the error says that asking is no use. */
@@ -31,13 +33,14 @@ export class ProgressRequests {
   }
 
   start(requestId: number, entry: WatchEntry, timeoutMs: number): void {
+    const { timers } = this.#options;
     const pending: Pending = {
       requestId,
       entry,
-      retry: setInterval(() => {
+      retry: timers.setInterval(() => {
         this.#ask(pending);
       }, RETRY_MS),
-      deadline: setTimeout(() => {
+      deadline: timers.setTimeout(() => {
         this.#finish(pending, 0, timedOut(timeoutMs));
       }, timeoutMs),
     };
@@ -68,8 +71,8 @@ export class ProgressRequests {
 
   close(): void {
     for (const { retry, deadline } of this.#pending) {
-      clearInterval(retry);
-      clearTimeout(deadline);
+      this.#options.timers.clear(retry);
+      this.#options.timers.clear(deadline);
     }
     this.#pending.clear();
   }
@@ -81,8 +84,8 @@ export class ProgressRequests {
 
   #finish(pending: Pending, revision: number, error: EtcdError | undefined): void {
     if (!this.#pending.delete(pending)) return;
-    clearInterval(pending.retry);
-    clearTimeout(pending.deadline);
+    this.#options.timers.clear(pending.retry);
+    this.#options.timers.clear(pending.deadline);
     this.#options.postInOrder({
       kind: 'progress',
       requestId: pending.requestId,

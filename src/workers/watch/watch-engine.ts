@@ -60,6 +60,7 @@ export class WatchEngine {
     this.#options = options;
     const { batcher, context, guard, limits } = options;
     this.#progress = new ProgressRequests({
+      timers: context.timers,
       postInOrder: (report) => {
         batcher.postInOrder(report);
       },
@@ -69,7 +70,7 @@ export class WatchEngine {
       context,
       guard,
       batcher,
-      delivery: new WatchDelivery({ batcher, limits }),
+      delivery: new WatchDelivery({ batcher, limits, timers: context.timers }),
       progress: this.#progress,
       watches: this,
     });
@@ -116,12 +117,9 @@ export class WatchEngine {
       else this.#create(entry, stream);
     }
     this.#fill();
-    this.#progressTimer ??= setInterval(
-      this.#options.context.guarded(() => {
-        if (this.lanes.live.trustsProgress) this.lanes.live.stream?.requestProgress();
-      }),
-      PROGRESS_MS,
-    );
+    this.#progressTimer ??= this.#options.context.timers.setInterval(() => {
+      if (this.lanes.live.trustsProgress) this.lanes.live.stream?.requestProgress();
+    }, PROGRESS_MS);
   }
 
   unwatch(watches: readonly WatchNumber[]): void {
@@ -173,7 +171,7 @@ export class WatchEngine {
 
   close(): void {
     this.#isClosed = true;
-    clearInterval(this.#progressTimer);
+    this.#options.context.timers.clear(this.#progressTimer);
     this.#handOver.close();
     this.#progress.close();
     this.lanes.close();

@@ -115,7 +115,7 @@ export class WatchLane {
 
   /** Opens a stream ahead of its use, and leaves it open for a while. */
   keepOpen(forMs: number): void {
-    this.#keeping = setTimeout(() => {
+    this.#keeping = this.#options.context.timers.setTimeout(() => {
       this.#keeping = undefined;
       this.releaseUnused();
     }, forMs);
@@ -201,7 +201,7 @@ export class WatchLane {
   }
 
   close(): void {
-    clearTimeout(this.#keeping);
+    this.#options.context.timers.clear(this.#keeping);
     const streams = [...this.streams()];
     this.#enter({ at: 'closed' });
     for (const stream of streams) this.#discard(stream);
@@ -223,7 +223,7 @@ export class WatchLane {
   #enter(state: LaneState): void {
     const old = this.#state;
     if (old.at === 'closed') return;
-    if (old.at === 'waiting') clearTimeout(old.timer);
+    if (old.at === 'waiting') this.#options.context.timers.clear(old.timer);
     if (old.at === 'connecting' && (state.at === 'closed' || state.at === 'idle')) old.connection?.close();
     this.#state = state;
   }
@@ -292,6 +292,7 @@ export class WatchLane {
       serial: this.#serialMembers.has(endpoint),
       fragments: this.#fragments,
       drawId,
+      timers: context.timers,
       hooks: streamHooks,
       owner: {
         idsIgnored: (from) => {
@@ -351,11 +352,10 @@ export class WatchLane {
     const members = context.settings.endpoints.length;
     const rounds = Math.floor(this.#failures / members);
     const delayMs = this.#failures % members === 0 ? backoffDelayMs(rounds, BACKOFF, context.random) : 0;
-    const retry = context.guarded(() => {
+    const timer = context.timers.setTimeout(() => {
       this.#enter({ at: 'idle' });
       if (this.#dependents() > 0) this.#connect();
-    });
-    const timer = setTimeout(retry, delayMs);
+    }, delayMs);
     this.#enter({ at: 'waiting', timer });
   }
 

@@ -8,6 +8,7 @@ import { ProtoWriter } from '../../wire/proto-writer.js';
 import { CompactedError } from '../../wire/errors.js';
 import { watchCancelError } from '../../wire/server-errors.js';
 import type { GrpcConnection, GrpcStream, Metadata } from '../transport/grpc-connection.js';
+import type { ShardTimers } from '../shard-timers.js';
 import { decodeWatchHead, findStreamWatchId, WatchHead } from './watch-decoder.js';
 import type { WatchCarrier, WatchEntry } from './watch-entry.js';
 import { writeCancel, writeCreate, writeProgressRequest } from './watch-request.js';
@@ -56,6 +57,7 @@ export interface WatchStreamOptions {
   readonly fragments: boolean;
   /** Draws an id that was never used on any stream. */
   readonly drawId: () => number;
+  readonly timers: ShardTimers;
   readonly hooks: WatchStreamHooks;
   readonly owner: WatchStreamOwner;
 }
@@ -183,7 +185,7 @@ export class WatchStream implements WatchCarrier {
   #scheduleFlush(): void {
     if (this.#flushScheduled || this.#over) return;
     this.#flushScheduled = true;
-    queueMicrotask(() => {
+    this.#options.timers.queueMicrotask(() => {
       this.#flushScheduled = false;
       this.#flush();
     });

@@ -47,6 +47,7 @@ afterEach(() => {
 function setup(
   now: () => number = () => performance.now(),
   resume: LinkOwner['resume'] = () => [{ kind: 'unwatch', watches: [1] }],
+  startLimitMs?: number,
 ): {
   link: ShardLink;
   shards: FakeShard[];
@@ -84,6 +85,7 @@ function setup(
     },
     owner,
     now,
+    startLimitMs,
   });
   return { link, shards, told };
 }
@@ -251,6 +253,34 @@ describe('a link', () => {
     expect(told.filter(([kind]) => kind === 'failed').length).toBe(1);
     await link.stop(5_000);
     expect(shards.length).toBe(2);
+  });
+
+  test.each(['the first start', 'a replacement'])(
+    'does not count the time for which this thread is blocked against a worker that starts: %s',
+    async (start) => {
+      const { link, shards, told } = setup(undefined, undefined, 200);
+      const blockThread = (): void => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 400);
+      link.start();
+      if (start === 'the first start') blockThread();
+      last(shards).report({ kind: 'ready' });
+      if (start === 'the first start') blockThread();
+      await link.ready();
+      if (start === 'a replacement') {
+        last(shards).crash();
+        await until(() => shards.length === 2);
+        last(shards).report({ kind: 'ready' });
+        blockThread();
+        await until(() => link.state !== 'starting');
+      }
+      expect(link.state).toBe('running');
+      expect(told.filter(([kind]) => kind === 'failed')).toEqual([]);
+    },
+  );
+
+  test('gives a worker up that does not become ready although this thread runs', async () => {
+    const { link, told } = setup(undefined, undefined, 30);
+    await expect(link.ready()).rejects.toMatchObject({ code: 'shard-failed' });
+    expect(told.filter(([kind]) => kind === 'failed')).toHaveLength(1);
   });
 
   test('stops in order: told, waited for, its port closed; afterwards nothing is sent', async () => {

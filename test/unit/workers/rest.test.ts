@@ -1,11 +1,12 @@
 /** How a shard rests: asleep on its own thread, with its sockets unread on a shared one. */
+import { globalTimers } from '../../support/global-timers.js';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { leaveUnread, sleep } from '../../../src/workers/rest.js';
 
 describe('sleep', () => {
   it('blocks for the time, then calls back after what is readable was read', async () => {
     const block = vi.spyOn(Atomics, 'wait');
-    const rested = new Promise<void>((resolve) => void sleep(20, resolve));
+    const rested = new Promise<void>((resolve) => void sleep(globalTimers)(20, resolve));
     expect(block).toHaveBeenCalledExactlyOnceWith(expect.anything(), 0, 0, 20);
     expect(block).toHaveReturnedWith('timed-out');
     block.mockRestore();
@@ -14,7 +15,7 @@ describe('sleep', () => {
 
   it('can be given up', async () => {
     let called = false;
-    sleep(0, () => (called = true))();
+    sleep(globalTimers)(0, () => (called = true))();
     await new Promise((resolve) => setTimeout(resolve, 5));
     expect(called).toBe(false);
   });
@@ -29,7 +30,7 @@ describe('leaveUnread', () => {
   beforeEach(() => void told.splice(0));
 
   it('holds at once, releases after the time, and calls back later', () => {
-    leaveUnread(readable, (callback) => callback)(5, () => void told.push('rested'));
+    leaveUnread(readable, globalTimers)(5, () => void told.push('rested'));
     expect(told).toEqual(['hold']);
     vi.advanceTimersByTime(4);
     expect(told).toEqual(['hold']);
@@ -40,7 +41,7 @@ describe('leaveUnread', () => {
   });
 
   it('given up, it releases and leaves no timer', () => {
-    leaveUnread(readable, (callback) => callback)(5, () => void told.push('rested'))();
+    leaveUnread(readable, globalTimers)(5, () => void told.push('rested'))();
     expect(told).toEqual(['hold', 'release']);
     expect(vi.getTimerCount()).toBe(0);
   });
@@ -60,7 +61,11 @@ describe('leaveUnread', () => {
         caught.push(error);
       }
     };
-    const giveUp = leaveUnread(broken, guarded)(5, () => void told.push('rested'));
+    const timers = {
+      ...globalTimers,
+      setTimeout: (callback: () => void, ms: number) => setTimeout(guarded(callback), ms),
+    };
+    const giveUp = leaveUnread(broken, timers)(5, () => void told.push('rested'));
     vi.advanceTimersByTime(5);
     giveUp(); // as the guard does, which takes the shard down
     expect(caught).toEqual([new TypeError('a bug')]);

@@ -5,6 +5,7 @@
  */
 import { EtcdError } from '../../../wire/errors.js';
 import { checkOptions, integerRule, invalidOption, type OptionRule } from '../../../wire/arguments.js';
+import { performanceNow } from '../../../wire/timers.js';
 import type {
   ConfigValue,
   Databag,
@@ -143,7 +144,7 @@ class HookTools implements JujuBackend {
   }
 
   async isLeader(): Promise<boolean> {
-    const nowMs = performance.now();
+    const nowMs = performanceNow();
     if (nowMs < this.#leaderUntilMs) return true;
     const leads = answers.truth('is-leader', await this.#json('is-leader', []));
     if (leads) this.#leaderUntilMs = nowMs + LEADERSHIP_MS;

@@ -4,6 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import { type EtcdError, HookToolError } from '../../../wire/errors.js';
+import { clearTimeout, setTimeout } from '../../../wire/timers.js';
 import { redact } from './redact.js';
 
 /** One call of a tool. */

@@ -4,7 +4,8 @@ import type { LeaseReport } from '../../../../src/wire/lease-contract.js';
 import { LeaseState, LeaseStatus } from '../../../../src/wire/lease-state.js';
 import { NO_CREDENTIALS } from '../../../../src/workers/credentials.js';
 import { LeaseEngine } from '../../../../src/workers/lease/lease-engine.js';
-import { systemClock, systemTimers } from '../../../../src/workers/lease/system-clock.js';
+import { globalTimers, opened } from '../../../support/global-timers.js';
+import { systemClock } from '../../../../src/workers/lease/system-clock.js';
 import { openHttp2Connection } from '../../../../src/workers/transport/http2-connection.js';
 import { eventually } from '../../../support/poll.js';
 import { testSettings } from '../../../support/recorded-stream.js';
@@ -31,11 +32,11 @@ async function rig(ttlSeconds: number): Promise<Rig> {
   const reports: LeaseReport[] = [];
   const engine = new LeaseEngine({
     settings: testSettings({ endpoints: [lessor.server.endpoint] }),
-    open: openHttp2Connection,
+    open: opened(openHttp2Connection),
     firstEndpoint: 0,
     credentials: NO_CREDENTIALS,
     clock: systemClock,
-    timers: systemTimers,
+    timers: { set: globalTimers.setTimeout, clear: globalTimers.clear },
     random: Math.random,
     state: state.buffer,
     report: (report) => {

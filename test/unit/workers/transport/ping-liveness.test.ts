@@ -1,3 +1,4 @@
+import { globalTimers } from '../../../support/global-timers.js';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { PingLiveness } from '../../../../src/workers/transport/ping-liveness.js';
 
@@ -23,6 +24,7 @@ describe('PingLiveness', () => {
       },
       INTERVAL_MS,
       TIMEOUT_MS,
+      globalTimers,
     );
     return { liveness, pings, port };
   }

@@ -1,3 +1,4 @@
+import { globalTimers } from '../../../support/global-timers.js';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { ShardLimits, ShardReport, WatchSpec } from '../../../../src/wire/contract.js';
 import { SEGMENT_PROGRESS } from '../../../../src/wire/event-batch.js';
@@ -39,11 +40,16 @@ class Rig {
     post: (report) => void this.posted.push(report),
     onStall: () => undefined,
     onResume: () => undefined,
-    guarded: (callback) => callback,
+    timers: globalTimers,
     creating: () => false,
-    rest: sleep,
+    rest: sleep(globalTimers),
   });
-  readonly delivery = new WatchDelivery({ batcher: this.batcher, limits: LIMITS });
+  readonly delivery = new WatchDelivery({
+    batcher: this.batcher,
+    guard: this.guard,
+    limits: LIMITS,
+    timers: globalTimers,
+  });
 
   entry(input: Partial<WatchSpec> = {}): WatchEntry {
     return new WatchEntry({ ...watchSpec({ startRevision: 1 }), ...input });

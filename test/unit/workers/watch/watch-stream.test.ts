@@ -1,3 +1,4 @@
+import { globalTimers } from '../../../support/global-timers.js';
 import { describe, expect, it } from 'vitest';
 import { EtcdError } from '../../../../src/wire/errors.js';
 import type { GrpcConnection, StreamHandlers } from '../../../../src/workers/transport/grpc-connection.js';
@@ -39,6 +40,7 @@ class Rig {
       serial,
       fragments: false,
       drawId: () => ++this.#lastId,
+      timers: globalTimers,
       hooks: {
         created: (_stream, entry, id) => void this.told.push(`created ${name(entry)} as ${id}`),
         refused: (_stream, entry, error) => void this.told.push(`refused ${name(entry)}: ${error.code}`),
