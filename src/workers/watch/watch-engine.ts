@@ -212,12 +212,13 @@ export class WatchEngine {
   waitForMember(entry: WatchEntry, stream: WatchStream): void {
     this.#leaveStreams(entry);
     entry.enter({ at: 'waiting' });
-    const place = this.#options.context.guarded(() => {
+    const place = (): void => {
       if (entry.state.at !== 'waiting' || this.#isClosed) return;
       this.#place(entry);
       this.#fill();
-    });
-    void this.#confirmation.confirm(stream, entry.spec.key).then(place);
+    };
+    const { timers } = this.#options.context;
+    void this.#confirmation.confirm(stream, entry.spec.key).then(() => timers.queueMicrotask(place));
   }
 
   /** Takes a watch off its streams until its consumer reads again. */

@@ -46,7 +46,6 @@ class Rig {
   });
   readonly delivery = new WatchDelivery({
     batcher: this.batcher,
-    guard: this.guard,
     limits: LIMITS,
     timers: globalTimers,
   });
