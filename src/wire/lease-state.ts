@@ -36,7 +36,8 @@ const ROW_BYTES = 8 + 8 + 8 + 4 + 4 + 1;
 const HEARTBEAT = 0;
 const LIVENESS = 1;
 const WALL_AHEAD = 2;
-/** Int32 cell of the header, behind the three above. */
+const BOOT_AHEAD = 4;
+/** Int32 cell of the header, in the place of the fourth of the above. */
 const HALTS = 6;
 
 export class LeaseState {
@@ -117,6 +118,15 @@ export class LeaseState {
 
   set wallAheadMs(value: number) {
     this.#header[WALL_AHEAD] = value;
+  }
+
+  /** Time since the machine started minus monotonic clock, as a shard saw it last; NaN where the system does not tell. */
+  get bootAheadMs(): number {
+    return this.#header[BOOT_AHEAD] ?? 0;
+  }
+
+  set bootAheadMs(value: number) {
+    this.#header[BOOT_AHEAD] = value;
   }
 
   /** How often main has found that it hung longer than `livenessMs`. */

@@ -1,5 +1,6 @@
 /** What ends a call of the lease service from outside: its time limit and its caller's signal. Main thread. */
 import { EtcdError, type Outcome } from '../../wire/errors.js';
+import { clearTimeout, performanceNow, setTimeout } from '../../wire/timers.js';
 import { linkAbort, refuseAborted } from '../abort-link.js';
 import type { CallOptions } from '../unary/call-scope.js';
 
@@ -22,11 +23,11 @@ export class CallLimit {
     this.signal = signal;
     this.#isDefault = timeoutMs === undefined;
     this.timeoutMs = timeoutMs ?? defaultMs;
-    this.#endMs = performance.now() + this.timeoutMs;
+    this.#endMs = performanceNow() + this.timeoutMs;
   }
 
   get remainingMs(): number {
-    return Math.max(0, this.#endMs - performance.now());
+    return Math.max(0, this.#endMs - performanceNow());
   }
 
   /** For a unary call that is a part of this one. Where nothing was said of time, the engine's own limit holds for it. */

@@ -5,7 +5,7 @@
 import type { EtcdError } from '../../wire/errors.js';
 import type { LeaseCommand } from '../../wire/lease-contract.js';
 import { LeaseStatus, type LeaseState } from '../../wire/lease-state.js';
-import { LeaseClock } from './lease-clock.js';
+import { LeaseClock, type SystemClocks } from './lease-clock.js';
 import type { CallLimit } from './call-limit.js';
 import type { LeaseLink } from './lease-link.js';
 import type { LeaseRows, RowsCommand, RowsRoom } from './lease-rows.js';
@@ -25,13 +25,14 @@ export class LeaseRoom implements RowsRoom {
   readonly #link: LeaseLink;
   readonly #revoker: ServerRevoker;
 
-  constructor(link: LeaseLink, revoker: ServerRevoker, livenessMs: number) {
+  constructor(link: LeaseLink, revoker: ServerRevoker, livenessMs: number, clocks: SystemClocks | undefined) {
     this.#link = link;
     this.#revoker = revoker;
     this.shards = Array.from({ length: link.shards }, () => new LeaseSlots<LeaseRows>(livenessMs, monotonicMs()));
     this.clock = new LeaseClock(
       this.shards.map((slots) => slots.state),
       livenessMs,
+      clocks,
     );
   }
 

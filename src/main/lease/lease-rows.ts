@@ -5,6 +5,7 @@
 import { type EtcdError, LeaseError, errorFromPlain, type PlainError } from '../../wire/errors.js';
 import type { LeaseEndReason } from '../../wire/lease-contract.js';
 import { LeaseStatus, type LeaseState } from '../../wire/lease-state.js';
+import { performanceNow } from '../../wire/timers.js';
 import { Listeners, tell } from '../callbacks.js';
 import { shardOfLease } from '../placement.js';
 import type { CallLimit } from './call-limit.js';
@@ -228,7 +229,7 @@ export class LeaseRows implements LeaseBacking {
     const elsewhere = rows.filter((row) => this.#mayRemain(row)).map((row) => this.leaseId(row));
     const here = rows.filter((row) => this.#phase[row] === Phase.Live || this.#phase[row] === Phase.Revoking);
     for (const row of here) this.#phase[row] = Phase.Revoking;
-    const calls = [this.#revocations.wait(here, performance.now() + limit.timeoutMs)];
+    const calls = [this.#revocations.wait(here, performanceNow() + limit.timeoutMs)];
     if (here.length > 0) this.#room.revoke(this, here, limit.timeoutMs);
     if (elsewhere.length > 0) calls.push(this.#room.revokeElsewhere(elsewhere, limit));
     const answers = await limit.race(Promise.allSettled(calls), 'the revocation', UNRENEWED);

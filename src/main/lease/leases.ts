@@ -12,6 +12,7 @@ import type { CallOptions } from '../unary/call-scope.js';
 import { LeaseCollection } from './lease-collection.js';
 import type { Lease } from './lease.js';
 import { CallLimit } from './call-limit.js';
+import type { SystemClocks } from './lease-clock.js';
 import type { LeaseLink } from './lease-link.js';
 import {
   checkedCount,
@@ -41,6 +42,8 @@ export interface LeasesInit {
   readonly put: LeasePut;
   /** Give every lease up when this thread has not run for so long; 0 or nothing: never. */
   readonly livenessMs?: number | undefined;
+  /** For tests. Default: the system's. */
+  readonly clocks?: SystemClocks | undefined;
 }
 
 export class Leases {
@@ -54,7 +57,7 @@ export class Leases {
   /** Made by the engine. @internal */
   constructor(init: LeasesInit) {
     this.#revoker = new ServerRevoker(init.rpc);
-    this.#room = new LeaseRoom(init.link, this.#revoker, init.livenessMs ?? 0);
+    this.#room = new LeaseRoom(init.link, this.#revoker, init.livenessMs ?? 0, init.clocks);
     this.#upkeep = new LeaseUpkeep(this.#room);
     this.#rpc = init.rpc;
     this.#put = init.put;

@@ -1,5 +1,6 @@
 /** Those who wait for the revocation of leases of one grant. Internal to the lease service; main thread. */
 import type { EtcdError } from '../../wire/errors.js';
+import { performanceNow } from '../../wire/timers.js';
 
 /** One call, for one lease or many. */
 interface Waiting {
@@ -35,7 +36,7 @@ export class Revocations {
   /** The shard's time for the row is up. Whoever has asked again meanwhile waits on. */
   late(row: number, error: EtcdError): void {
     const all = this.#waiting.get(row) ?? [];
-    const nowMs = performance.now();
+    const nowMs = performanceNow();
     const isOver = ({ endMs }: Waiting): boolean => endMs - nowMs <= EARLY_MS;
     const left = all.filter((waiting) => !isOver(waiting));
     if (left.length > 0) this.#waiting.set(row, left);

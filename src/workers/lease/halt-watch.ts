@@ -20,15 +20,16 @@ export class HaltWatch {
   readonly #state: LeaseState;
   readonly #clock: LeaseClock;
   #halts: number;
-  #bootAheadMs: number | undefined;
 
   constructor(state: LeaseState, clock: LeaseClock) {
     this.#state = state;
     this.#clock = clock;
     this.#halts = state.halts;
+    // What the shard before this one saw stands: the machine may have slept since, and its leases are taken over.
+    if (state.wallAheadMs !== 0) return;
     const nowMs = clock.monotonicMs();
     state.wallAheadMs = clock.wallMs() - nowMs;
-    this.#bootAheadMs = this.#bootAhead(nowMs);
+    state.bootAheadMs = this.#bootAhead(nowMs);
   }
 
   look(nowMs: number): HaltVerdict {
@@ -44,15 +45,17 @@ export class HaltWatch {
     this.#state.wallAheadMs = wallAheadMs;
     if (jumpMs < SUSPENSION_MS) return 0;
     // The wall clock may as well have been set. Where the system counts suspensions, it knows.
-    const before = this.#bootAheadMs;
-    this.#bootAheadMs = this.#bootAhead(nowMs);
-    if (before === undefined || this.#bootAheadMs === undefined) return jumpMs;
-    const sleptMs = this.#bootAheadMs - before;
+    const before = this.#state.bootAheadMs;
+    const bootAheadMs = this.#bootAhead(nowMs);
+    this.#state.bootAheadMs = bootAheadMs;
+    if (Number.isNaN(before) || Number.isNaN(bootAheadMs)) return jumpMs;
+    const sleptMs = bootAheadMs - before;
     return sleptMs >= SUSPENSION_MS / 2 ? sleptMs : 0;
   }
 
-  #bootAhead(nowMs: number): number | undefined {
+  /** NaN where the system does not tell. */
+  #bootAhead(nowMs: number): number {
     const bootMs = this.#clock.bootMs?.();
-    return bootMs === undefined ? undefined : bootMs - nowMs;
+    return bootMs === undefined ? NaN : bootMs - nowMs;
   }
 }
