@@ -18,6 +18,7 @@ import {
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { fieldTables } from './field-tables.js';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const require = createRequire(import.meta.url);
@@ -57,11 +58,11 @@ function filesIn(folder) {
     .sort();
 }
 
-/** Writes src/generated/etcd.{js,d.ts}, unless they were made from the same protos, options and generator. */
+/** Writes src/generated/, unless its files were made from the same protos, options and generator. */
 function generate() {
   const protos = filesIn(join(root, 'protos')).filter((name) => name.endsWith('.proto'));
   if (protos.length === 0) throw new Error('protos/ holds no .proto file: the clone is incomplete');
-  const hash = createHash('sha256').update(JSON.stringify(pbjsOptions));
+  const hash = createHash('sha256').update(JSON.stringify(pbjsOptions)).update(String(fieldTables));
   for (const name of ['protobufjs', 'protobufjs-cli'])
     hash.update(readFileSync(require.resolve(`${name}/package.json`)));
   for (const name of protos) hash.update(`${name}\0`).update(readFileSync(join(root, 'protos', name)));
@@ -83,8 +84,37 @@ function generate() {
   // package would build and then fail at its first import.
   if (!output.includes('from "protobufjs/minimal.js"'))
     throw new Error('pbjs no longer imports "protobufjs/minimal.js"');
+  writeFieldTables(inputs);
   // The stamp comes last: an interrupted run must not look complete.
   writeFileSync(code, stamp + output);
+}
+
+/**
+ * Writes src/generated/fields.{js,d.ts}: the fields of every message by their original names, for what translates between JSON and
+ * protobuf.
+ * @param {string[]} inputs
+ */
+function writeFieldTables(inputs) {
+  const file = join(generatedFolder, 'fields.json');
+  run(require.resolve('protobufjs-cli/bin/pbjs'), ['-t', 'json', '--keep-case', '-p', 'protos', '-o', file, ...inputs]);
+  /** @type {unknown} */
+  const described = JSON.parse(readFileSync(file, 'utf8'));
+  const tables = fieldTables(/** @type {import('./field-tables.js').ProtoNode} */ (described));
+  rmSync(file);
+  const constants = Object.entries(tables).map(([name, table]) => `export const ${name} = ${JSON.stringify(table)};\n`);
+  writeFileSync(join(generatedFolder, 'fields.js'), constants.join(''));
+  writeFileSync(
+    join(generatedFolder, 'fields.d.ts'),
+    `/** Name, number, type (a scalar's, or the full name of a message or enum), whether it is repeated, and its oneof's name. */
+export type FieldRow = readonly [name: string, id: number, type: string, repeated: boolean, oneof: string];
+/** Request, response, and whether each is a stream. */
+export type MethodRow = readonly [request: string, response: string, streamsRequests: boolean, streamsAnswers: boolean];
+export const messages: Readonly<Record<string, readonly FieldRow[]>>;
+export const enums: Readonly<Record<string, Readonly<Record<string, number>>>>;
+/** By path, such as /etcdserverpb.KV/Range. */
+export const methods: Readonly<Record<string, MethodRow>>;
+`,
+  );
 }
 
 /** Removes what dist/ holds without a source, so that a renamed file does not live on in the package. */
@@ -108,7 +138,7 @@ function compile() {
 
   // tsc copies neither JavaScript nor declaration files.
   mkdirSync(join(dist, 'generated'), { recursive: true });
-  for (const name of ['etcd.js', 'etcd.d.ts']) copyFileSync(join(generatedFolder, name), join(dist, 'generated', name));
+  for (const name of filesIn(generatedFolder)) copyFileSync(join(generatedFolder, name), join(dist, 'generated', name));
   removeStale();
   const command = join(dist, 'main/cli/vigil.js');
   if (existsSync(command)) chmodSync(command, 0o755);

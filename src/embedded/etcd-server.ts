@@ -10,8 +10,9 @@ import type { Clock } from './clock.js';
 import { Members } from './cluster/members.js';
 import { LockQueue } from './concurrency/lock-queue.js';
 import { FaultDesk } from './faults/fault-desk.js';
+import { Gateway } from './gateway/gateway.js';
 import { Lessor } from './lease/lessor.js';
-import { Alarms } from './maintenance/alarms.js';
+import { AlarmType, alarmName, Alarms } from './maintenance/alarms.js';
 import { RaftIndex } from './maintenance/raft-index.js';
 import { ResponseHeaders, type ServerIdentity } from './response-header.js';
 import { authService } from './services/auth-service.js';
@@ -28,6 +29,7 @@ import { KvStore } from './store/kv-store.js';
 import { GrpcListener } from './transport/grpc-listener.js';
 import type { ListenAddress, ServerTls } from './transport/server-socket.js';
 import { WatchServer } from './watch/watch-server.js';
+import { WebPages } from './web/web-pages.js';
 
 /** What a server is started with. */
 export interface EtcdServerOptions {
@@ -67,6 +69,7 @@ export class EtcdServer {
   readonly #members: Members = new Members({ ...MEMBER, id: this.identity.memberId });
   readonly #maxRequestBytes: number;
   readonly #services: readonly Service[];
+  readonly #pages: WebPages;
   readonly #listeners: GrpcListener[] = [];
 
   private constructor({ clock, progressIntervalMs, maxRequestBytes }: EtcdServerOptions) {
@@ -92,6 +95,10 @@ export class EtcdServer {
       listen: async (host, port) => (await this.listen({ kind: 'tcp', host, port })).endpoint,
     });
     this.#services = this.faults.wrap(this.#makeServices());
+    this.#pages = new WebPages(new Gateway(this.#services, maxRequestBytes + OVERHEAD_BYTES), {
+      alarms: () => this.alarms.list(AlarmType.NONE).map(({ type }) => alarmName(type)),
+      hasLeader: () => this.faults.hasLeader,
+    });
   }
 
   /** @throws EtcdError when an address cannot be had; then none is kept. */
@@ -121,6 +128,7 @@ export class EtcdServer {
       address,
       tls,
       services: this.#services,
+      pages: this.#pages,
       maxMessageBytes: this.#maxRequestBytes + OVERHEAD_BYTES,
     });
     this.#listeners.push(listener);

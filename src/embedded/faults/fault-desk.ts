@@ -42,6 +42,11 @@ export class FaultDesk {
     this.#ledger = new Ledger(parts.store);
   }
 
+  /** False from `no-leader` on, until `leader-back`. */
+  get hasLeader(): boolean {
+    return !this.#leadership.lost;
+  }
+
   /** The same services, with the faults that are set here. */
   wrap(services: readonly Service[]): readonly Service[] {
     const act = (action: ServerAction): void => {

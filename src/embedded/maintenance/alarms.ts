@@ -9,6 +9,11 @@ import { failure } from '../rpc-failure.js';
 /** The numbers of etcd's `AlarmType`. */
 export const AlarmType = { NONE: 0, NOSPACE: 1, CORRUPT: 2 } as const;
 
+/** As etcd prints it. */
+export function alarmName(type: number): string {
+  return type === AlarmType.CORRUPT ? 'CORRUPT' : 'NOSPACE';
+}
+
 /** An alarm that is up. */
 export interface Alarm {
   readonly memberId: bigint;

@@ -1,5 +1,5 @@
 /**
- * One endpoint of the server: its socket, the HTTP/2 sessions of its clients, the way of each call to its method. Over
+ * One endpoint of the server: its socket, the connections of its clients, the way of each call to its method. HTTP/1 and HTTP/2 share it. Over
  * node:http2 directly: a unary call costs half the CPU time that it does over grpc-js's server, nothing has to be loaded,
  * and every connection can be got hold of. Server thread.
  */
@@ -15,11 +15,15 @@ import { TLSSocket } from 'node:tls';
 import { GrpcStatus } from '../../wire/server-errors.js';
 import { RpcFailure } from '../rpc-failure.js';
 import type { Service } from '../services/service.js';
+import { exchangeOfStream } from '../web/web-exchange.js';
+import type { WebPages } from '../web/web-pages.js';
 import { HttpCallContext, type ConnectionFacts } from './call-context.js';
 import { deadlineExceeded, MalformedTimeout, timeoutMs } from './call-deadline.js';
 import { ANSWER_HEADERS, failureOf, failureTrailers } from './call-status.js';
 import { messageEncoding } from './message-encoding.js';
+import { Http1Server } from './http1-server.js';
 import { FrameReader } from './message-frames.js';
+import { sniffProtocol } from './protocol-sniffer.js';
 import { Routes } from './routes.js';
 import { openServerSocket, type ListenAddress, type ServerTls } from './server-socket.js';
 import { HttpStreamCall } from './stream-call.js';
@@ -30,6 +34,8 @@ export interface ListenerOptions {
   readonly address: ListenAddress;
   readonly tls?: ServerTls | undefined;
   readonly services: readonly Service[];
+  /** What answers requests that are not gRPC's. */
+  readonly pages: WebPages;
   /** The largest message that is taken. */
   readonly maxMessageBytes: number;
 }
@@ -53,14 +59,19 @@ export class GrpcListener {
   readonly #server: Server;
   readonly #routes: Routes;
   readonly #maxMessageBytes: number;
+  readonly #pages: WebPages;
+  readonly #http1: Http1Server;
+  readonly #sockets = new Set<Socket>();
   readonly #sessions = new Map<ServerHttp2Session, Socket>();
   #closed = false;
 
-  private constructor(endpoint: string, server: Server, { services, maxMessageBytes }: ListenerOptions) {
+  private constructor(endpoint: string, server: Server, { services, pages, maxMessageBytes }: ListenerOptions) {
     this.endpoint = endpoint;
     this.#server = server;
     this.#routes = new Routes(services);
     this.#maxMessageBytes = maxMessageBytes;
+    this.#pages = pages;
+    this.#http1 = new Http1Server(pages);
   }
 
   /** @throws EtcdError `connect-failed` when the address cannot be had. */
@@ -75,15 +86,15 @@ export class GrpcListener {
 
   /** How many clients are connected. */
   get connections(): number {
-    return this.#sessions.size;
+    return this.#sockets.size;
   }
 
   /** Destroys every connection; the listener goes on. */
   cutAll(): void {
-    for (const socket of this.#sessions.values()) socket.destroy();
+    for (const socket of this.#sockets) socket.destroy();
   }
 
-  /** Tells every client to open no more calls here. */
+  /** Tells every client to open no more calls here; HTTP/1 has no word for it. */
   goAwayAll(): void {
     for (const session of this.#sessions.keys()) session.goaway(constants.NGHTTP2_NO_ERROR);
   }
@@ -97,11 +108,9 @@ export class GrpcListener {
         resolve();
       });
     });
-    for (const [session, socket] of this.#sessions) {
-      // The socket first: else its clients are told of calls reset, where etcd's are told of a connection lost.
-      socket.destroy();
-      session.destroy();
-    }
+    // The sockets first: else their clients are told of calls reset, where etcd's are told of a connection lost.
+    for (const socket of this.#sockets) socket.destroy();
+    for (const session of this.#sessions.keys()) session.destroy();
     await closed;
   }
 
@@ -112,6 +121,17 @@ export class GrpcListener {
       socket.destroy();
       return;
     }
+    this.#sockets.add(socket);
+    socket.on('close', () => {
+      this.#sockets.delete(socket);
+    });
+    sniffProtocol(socket, (protocol) => {
+      if (protocol === 'http2') this.#serveHttp2(socket);
+      else this.#http1.serve(socket, this.#factsOf(socket));
+    });
+  }
+
+  #serveHttp2(socket: Socket): void {
     const session = performServerHandshake(socket, SESSION_OPTIONS);
     session.setLocalWindowSize(WINDOW_BYTES);
     session.on('error', () => undefined);
@@ -120,7 +140,14 @@ export class GrpcListener {
       this.#sessions.delete(session);
       socket.destroy();
     });
-    const facts: ConnectionFacts = {
+    const facts = this.#factsOf(socket, session);
+    session.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
+      this.#serve(stream, headers, facts);
+    });
+  }
+
+  #factsOf(socket: Socket, session?: ServerHttp2Session): ConnectionFacts {
+    return {
       endpoint: this.endpoint,
       certificateName: certificateName(socket),
       connection: {
@@ -128,20 +155,19 @@ export class GrpcListener {
           socket.destroy();
         },
         goAway: () => {
-          session.goaway(constants.NGHTTP2_NO_ERROR);
+          session?.goaway(constants.NGHTTP2_NO_ERROR);
         },
       },
     };
-    session.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
-      this.#serve(stream, headers, facts);
-    });
   }
 
   #serve(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, facts: ConnectionFacts): void {
     // A reset by the client is an error event too; the close event tells it to those concerned.
     stream.on('error', () => undefined);
     if (!isGrpc(headers)) {
-      refuseRequest(stream, headers);
+      // etcd serves other requests of HTTP/2 over TLS only: without it, whatever speaks HTTP/2 is taken for gRPC.
+      if (stream.session?.encrypted === true) this.#pages.serve(exchangeOfStream(stream, headers), facts);
+      else refuseRequest(stream, headers);
       return;
     }
     try {

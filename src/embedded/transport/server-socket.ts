@@ -57,7 +57,7 @@ export async function openServerSocket(address: ListenAddress, tls: ServerTls | 
 function secureServer(tls: ServerTls): Server {
   const client = tls.clientCa === undefined ? {} : { ca: tls.clientCa, requestCert: true, rejectUnauthorized: true };
   try {
-    const server = createTlsServer({ cert: tls.cert, key: tls.key, ALPNProtocols: ['h2'], ...client });
+    const server = createTlsServer({ cert: tls.cert, key: tls.key, ALPNProtocols: ['h2', 'http/1.1'], ...client });
     server.on('tlsClientError', () => undefined);
     return server;
   } catch (error) {

