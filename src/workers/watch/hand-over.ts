@@ -1,17 +1,24 @@
 /**
  * The one way of a watch from stream to stream: the same watch is created on the other one from its next revision, and
- * cancelled here once it has been. What both deliver meanwhile is told apart by revision, so nothing is lost or doubled.
+ * cancelled here once the server has shown that it has the history from there. What both deliver meanwhile is told apart by
+ * revision, so nothing is lost or doubled; where that history was compacted the watch stays where it is, having missed nothing.
  * A sweep, which runs only while there is something to do, moves watches that have caught up, empties streams that are being
  * left, and closes those that nobody uses.
  */
 import type { ShardContext } from '../shard-context.js';
 import type { StoreGuard } from '../member/store-guard.js';
-import type { WatchEntry } from './watch-entry.js';
+import type { WatchCarrier, WatchEntry } from './watch-entry.js';
 import type { WatchLanes } from './watch-lanes.js';
 import { isCaughtUp } from './watch-placement.js';
 import type { WatchStream } from './watch-stream.js';
 
 const SWEEP_MS = 250;
+
+/**
+ * etcd looks for the history of new watches ten times a second. One that has not been refused for so long has its own, where nothing
+ * else shows it: on servers whose answers to progress requests cannot be believed.
+ */
+const SETTLE_MS = 3_000;
 
 export interface HandOverOptions {
   readonly context: ShardContext;
@@ -19,10 +26,13 @@ export interface HandOverOptions {
   readonly lanes: WatchLanes;
   /** Puts waiting watches on open streams; returns how many still wait. */
   readonly fill: () => number;
+  /** The new stream of this watch keeps it. */
+  readonly settle: (entry: WatchEntry) => void;
 }
 
 export class HandOver {
   readonly #options: HandOverOptions;
+  readonly #settling = new Set<WatchEntry>();
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
@@ -39,24 +49,57 @@ export class HandOver {
     }, SWEEP_MS);
   }
 
+  /** Created on another stream; to be watched until that one has shown that it keeps it. */
+  settling(entry: WatchEntry): void {
+    this.#settling.add(entry);
+    this.schedule();
+  }
+
   close(): void {
     this.#closed = true;
+    this.#settling.clear();
     this.#options.context.timers.clear(this.#timer);
   }
 
   #sweep(): void {
     const { lanes, fill } = this.#options;
     const waiting = fill();
+    this.#settle();
     this.#moveCaughtUp();
     for (const lane of lanes.all) {
       if (lane.stream !== undefined) {
-        for (const stream of lane.draining) for (const entry of stream.entries()) move(entry, lane.stream);
+        for (const stream of lane.draining) {
+          let isAnyHeldBack = false;
+          for (const entry of stream.entries()) {
+            if (!move(entry, lane.stream)) isAnyHeldBack = true;
+          }
+          if (isAnyHeldBack && stream.trustsProgress) stream.requestProgress();
+        }
       }
     }
     lanes.catchUp.releaseUnused();
     // What catches up will need the live stream soon.
     if (lanes.catchUp.openStreams === 0) lanes.live.releaseUnused();
-    if (waiting > 0 || lanes.catchUp.openStreams > 0 || lanes.live.draining.size > 0) this.schedule();
+    if (this.#settling.size > 0 || waiting > 0 || lanes.catchUp.openStreams > 0 || lanes.live.draining.size > 0)
+      this.schedule();
+  }
+
+  /** Asks the streams that took watches over how far they are; without an answer they have time. */
+  #settle(): void {
+    const { context, lanes, settle } = this.#options;
+    const asked = new Set<WatchCarrier>();
+    for (const entry of this.#settling) {
+      const { state } = entry;
+      if (state.at !== 'settling') {
+        this.#settling.delete(entry);
+        continue;
+      }
+      const { stream } = state.to;
+      const readSince = lanes.ofStream(stream)?.readSince;
+      if (readSince !== undefined && context.now() - Math.max(state.sinceMs, readSince) >= SETTLE_MS) settle(entry);
+      else if (stream.trustsProgress) asked.add(stream);
+    }
+    for (const stream of asked) stream.requestProgress();
   }
 
   #moveCaughtUp(): void {
@@ -70,8 +113,8 @@ export class HandOver {
       if (entry.state.at !== 'active') continue;
       const quietMs = context.now() - Math.max(entry.heardAt, readSince);
       if (!isCaughtUp(entry.next, guard.revision, quietMs)) isAnyBehind ||= quietMs >= SWEEP_MS;
-      else if (live.stream !== undefined) move(entry, live.stream);
-      else live.want();
+      else if (live.stream === undefined) live.want();
+      else if (!move(entry, live.stream)) isAnyBehind = true;
     }
     // An answer brings watches forward whose ranges have not changed: better than to create them again far behind, where
     // the history they would be created from may just be compacted.
@@ -79,8 +122,12 @@ export class HandOver {
   }
 }
 
-function move(entry: WatchEntry, stream: WatchStream): void {
+/** False where it has to stay: the history that the other stream would begin with is gone. */
+function move(entry: WatchEntry, stream: WatchStream): boolean {
   const { state } = entry;
-  if (state.at !== 'active' || state.on.stream === stream) return;
-  entry.enter({ at: 'moving', from: state.on, to: { stream, streamWatchId: stream.create(entry, entry.next) } });
+  if (state.at !== 'active' || state.on.stream === stream) return true;
+  if (entry.next < entry.heldBackBelow) return false;
+  const start = entry.next;
+  entry.enter({ at: 'moving', from: state.on, to: { stream, streamWatchId: stream.create(entry, start) }, start });
+  return true;
 }

@@ -83,7 +83,15 @@ export class WatchEngine {
         this.#storeSeen(endpoint, storeReset);
       },
     });
-    this.#handOver = new HandOver({ context, guard, lanes: this.lanes, fill: () => this.#fill() });
+    this.#handOver = new HandOver({
+      context,
+      guard,
+      lanes: this.lanes,
+      fill: () => this.#fill(),
+      settle: (entry) => {
+        this.#events.settle(entry);
+      },
+    });
   }
 
   get size(): number {
@@ -239,6 +247,10 @@ export class WatchEngine {
     this.#handOver.schedule();
   }
 
+  settling(entry: WatchEntry): void {
+    this.#handOver.settling(entry);
+  }
+
   #makeLane(lane: WatchLaneName): WatchLane {
     const { context, guard, firstEndpoint } = this.#options;
     return new WatchLane({
@@ -337,7 +349,7 @@ export class WatchEngine {
     this.#waiting.delete(entry);
     this.#laggedReplays.delete(entry);
     if (state.at === 'creating' || state.at === 'active') state.on.stream.cancelWatch(state.on.streamWatchId);
-    if (state.at === 'moving') {
+    if (state.at === 'moving' || state.at === 'settling') {
       state.from.stream.cancelWatch(state.from.streamWatchId);
       state.to.stream.cancelWatch(state.to.streamWatchId);
     }

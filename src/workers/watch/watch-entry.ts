@@ -8,8 +8,11 @@ import type { RevisionAssembly } from './revision-assembly.js';
 
 /** A stream as the watches on it know it. */
 export interface WatchCarrier {
+  /** Whether answers to progress requests may be believed. */
+  readonly trustsProgress: boolean;
   /** Takes a watch off and cancels it on the server. */
   cancelWatch(streamWatchId: number): void;
+  requestProgress(): void;
 }
 
 /** A watch on one stream, under the id drawn for it there. */
@@ -18,14 +21,31 @@ export interface Attachment {
   readonly streamWatchId: number;
 }
 
+/** A watch that the server has created there. */
+export interface CreatedAttachment extends Attachment {
+  /** The store's revision as its creation was answered, and the progress requests sent on that stream before. */
+  readonly createdRevision: number;
+  readonly requestsBefore: number;
+}
+
 export type WatchState =
   /** Waits for a stream: the first one, or another after its stream was lost. */
   | { readonly at: 'waiting' }
   /** The create request is queued or sent. */
   | { readonly at: 'creating'; readonly on: Attachment }
-  | { readonly at: 'active'; readonly on: Attachment }
-  /** Handed over: delivers from `from` until the same watch has been created on `to`. */
-  | { readonly at: 'moving'; readonly from: Attachment; readonly to: Attachment }
+  | { readonly at: 'active'; readonly on: CreatedAttachment }
+  /** Handed over: delivers from `from` until the same watch has been created on `to`, from revision `start` on. */
+  | { readonly at: 'moving'; readonly from: CreatedAttachment; readonly to: Attachment; readonly start: number }
+  /**
+   * Created on `to`, but the server looks only afterwards whether the history from its start is still there. `from` delivers until
+   * something shows that it was: etcd says nothing of it.
+   */
+  | {
+      readonly at: 'settling';
+      readonly from: CreatedAttachment;
+      readonly to: CreatedAttachment;
+      readonly sinceMs: number;
+    }
   /** Its consumer lags: on no stream, `next` is kept. */
   | { readonly at: 'detached' }
   | { readonly at: 'ended' };
@@ -35,7 +55,9 @@ const STEPS: Readonly<Record<WatchState['at'], readonly WatchState['at'][]>> = {
   creating: ['active', 'waiting', 'detached', 'ended'],
   active: ['moving', 'waiting', 'detached', 'ended'],
   // Back to creating: the stream it moves away from was lost first. Back to active: the one it moves to was.
-  moving: ['active', 'creating', 'waiting', 'detached', 'ended'],
+  moving: ['settling', 'active', 'creating', 'waiting', 'detached', 'ended'],
+  // Back to active on either stream.
+  settling: ['active', 'waiting', 'detached', 'ended'],
   detached: ['waiting', 'ended'],
   ended: [],
 };
@@ -59,9 +81,10 @@ export class WatchEntry {
   lagged = false;
   /** Its consumer lagged before the watch had a revision to come back to. */
   detachWhenCreated = false;
-  /** The store's revision as its creation was answered, and the progress requests sent on that stream before. */
-  createdRevision = 0;
-  requestsBefore = 0;
+  /** A hand-over was refused because the history before this revision was compacted: the next one waits until `next` is there. */
+  heldBackBelow = 0;
+  /** How often in a row it was ended by a compaction that it does not need the history of. */
+  compactedInVain = 0;
   /** When it was last heard of, in monotonic ms; tells whether a catch-up has gone quiet. */
   heardAt = 0;
   assembly: RevisionAssembly | undefined;
@@ -96,6 +119,7 @@ function deliverer(state: WatchState): WatchCarrier | undefined {
     case 'creating':
       return state.on.stream;
     case 'moving':
+    case 'settling':
       return state.from.stream;
     case 'waiting':
     case 'detached':

@@ -2,7 +2,7 @@
  * What happens to a watch when its stream answers, refuses, cancels, is lost, or turns out to serve another store: the
  * transitions of the watch's state that the server causes. (Those that main causes are in watch-engine.)
  */
-import { EtcdError } from '../../wire/errors.js';
+import { CompactedError, EtcdError } from '../../wire/errors.js';
 import { malformed } from '../../wire/proto-reader.js';
 import type { Batcher } from '../batch/batcher.js';
 import type { StoreGuard } from '../member/store-guard.js';
@@ -10,7 +10,7 @@ import type { ShardContext } from '../shard-context.js';
 import type { ProgressRequests } from './progress-requests.js';
 import type { WatchHead } from './watch-decoder.js';
 import type { WatchDelivery } from './watch-delivery.js';
-import type { WatchEntry } from './watch-entry.js';
+import type { CreatedAttachment, WatchEntry } from './watch-entry.js';
 import type { WatchLaneName, WatchLanes } from './watch-lanes.js';
 import type { WatchStream, WatchStreamHooks } from './watch-stream.js';
 
@@ -19,6 +19,9 @@ const PASSING_CODES: ReadonlySet<string> = new Set(['unavailable', 'no-leader', 
 
 /** A watch whose answers could not be decoded so often is given up, rather than breaking its stream for ever. */
 const MALFORMED_LIMIT = 3;
+
+/** A server that goes on cancelling a watch for a compaction that the watch does not need is believed in the end. */
+const COMPACTED_LIMIT = 3;
 
 /** What of the engine is needed here. */
 export interface Watches {
@@ -31,6 +34,8 @@ export interface Watches {
   detachNow(entry: WatchEntry): void;
   replayEnded(entry: WatchEntry): void;
   willMove(): void;
+  /** Whether its new stream can keep it is to be found out. */
+  settling(entry: WatchEntry): void;
 }
 
 export interface WatchEventsOptions {
@@ -66,17 +71,23 @@ export class WatchEvents implements WatchStreamHooks {
     const { state } = entry;
     const { live } = watches.lanes;
     guard.noteAnswer(head, stream.storeRestarts);
-    if (state.at === 'moving') state.from.stream.cancelWatch(state.from.streamWatchId);
-    else if (entry.next === 0) {
+    if (state.at !== 'moving' && entry.next === 0) {
       if (head.revision > 0 && head.revision < entry.floor) {
         watches.waitForMember(entry, stream);
         return;
       }
       entry.next = this.#firstRevision(stream, entry, head);
     }
-    entry.enter({ at: 'active', on: { stream, streamWatchId } });
-    entry.createdRevision = head.revision;
-    entry.requestsBefore = stream.progressRequests;
+    const { revision: createdRevision } = head;
+    const on = { stream, streamWatchId, createdRevision, requestsBefore: stream.progressRequests };
+    if (state.at === 'moving') {
+      entry.enter({ at: 'settling', from: state.from, to: on, sinceMs: context.now() });
+      // From a revision that is still to come no history is needed.
+      if (state.start > createdRevision) this.settle(entry);
+      else watches.settling(entry);
+      return;
+    }
+    entry.enter({ at: 'active', on });
     if (stream !== live.stream) entry.heardAt = context.now();
     if (!entry.announced) {
       entry.announced = true;
@@ -90,12 +101,19 @@ export class WatchEvents implements WatchStreamHooks {
     else if (entry.lagged) watches.replayEnded(entry);
   }
 
+  /** The new stream of a watch that is handed over brings everything from now on. */
+  settle(entry: WatchEntry): void {
+    const { state } = entry;
+    if (state.at !== 'settling') return;
+    state.from.stream.cancelWatch(state.from.streamWatchId);
+    this.#moved(entry, state.to);
+  }
+
   refused(_stream: WatchStream, entry: WatchEntry, error: EtcdError): void {
     const { state } = entry;
     if (state.at === 'moving') {
       // It goes on where it is; if that stream cannot keep it either, it will say so.
-      entry.heardAt = this.#options.context.now();
-      entry.enter({ at: 'active', on: state.from });
+      this.#stay(entry, state.from, error);
     } else {
       this.#waitOrEnd(entry, error);
     }
@@ -103,13 +121,16 @@ export class WatchEvents implements WatchStreamHooks {
 
   canceled(stream: WatchStream, entry: WatchEntry, error: EtcdError): void {
     const { state } = entry;
-    if (state.at !== 'moving') this.#waitOrEnd(entry, error);
-    else if (state.to.stream === stream) entry.enter({ at: 'active', on: state.from });
+    if (state.at !== 'moving' && state.at !== 'settling') this.#waitOrEnd(entry, error);
+    else if (state.to.stream === stream) this.#stay(entry, state.from, error);
+    else if (state.at === 'settling') this.#moved(entry, state.to);
     else entry.enter({ at: 'creating', on: state.to });
   }
 
   answered(stream: WatchStream, entry: WatchEntry, head: WatchHead, buffer: Uint8Array, end: number): void {
     const { context, delivery, guard, progress, watches } = this.#options;
+    // Its history is there: either its first events, or the server has looked and found nothing.
+    if (entry.state.at === 'settling' && entry.state.to.stream === stream) this.settle(entry);
     if (head.eventCount === 0) {
       if (head.fragment) return;
       guard.noteAnswer(head, stream.storeRestarts);
@@ -125,6 +146,7 @@ export class WatchEvents implements WatchStreamHooks {
       throw thrown;
     }
     entry.malformed = 0;
+    entry.compactedInVain = 0;
     // Not before: what came with events that cannot be read is not believed either.
     guard.noteAnswer(head, stream.storeRestarts);
     if (error !== undefined) watches.end(entry, error);
@@ -140,19 +162,21 @@ export class WatchEvents implements WatchStreamHooks {
   }
 
   streamProgress(stream: WatchStream, head: WatchHead, request: number): void {
-    const { delivery, guard, progress, watches } = this.#options;
+    const { delivery, guard, progress } = this.#options;
     const { revision } = head;
     guard.noteAnswer(head, stream.storeRestarts);
-    const lane = watches.lanes.ofStream(stream);
-    if (lane?.stream !== stream || !lane.trustsProgress) return;
+    if (!stream.trustsProgress) return;
     // The answer may overtake, or be overtaken by, the answers to creations sent after the request. It speaks of a watch
     // only if that was created before the request was sent, or if the store has moved on since it was.
+    const speaksOf = (on: CreatedAttachment): boolean =>
+      on.stream === stream && (on.requestsBefore < request || on.createdRevision < revision);
     const includes = (entry: WatchEntry): boolean =>
-      entry.state.at === 'active' &&
-      entry.state.on.stream === stream &&
-      entry.assembly === undefined &&
-      (entry.requestsBefore < request || entry.createdRevision < revision);
-    for (const entry of stream.entries()) if (includes(entry)) delivery.progress(entry, revision);
+      entry.state.at === 'active' && entry.assembly === undefined && speaksOf(entry.state.on);
+    for (const entry of stream.entries()) {
+      // etcd answers when nobody on the stream is behind, so that it has found the history.
+      if (entry.state.at === 'settling' && speaksOf(entry.state.to)) this.settle(entry);
+      if (includes(entry)) delivery.progress(entry, revision);
+    }
     progress.reached(revision, includes);
   }
 
@@ -164,6 +188,9 @@ export class WatchEvents implements WatchStreamHooks {
       const { state } = entry;
       if (state.at === 'moving') {
         if (state.from.stream === stream) entry.enter({ at: 'creating', on: state.to });
+        else entry.enter({ at: 'active', on: state.from });
+      } else if (state.at === 'settling') {
+        if (state.from.stream === stream) this.#moved(entry, state.to);
         else entry.enter({ at: 'active', on: state.from });
       } else if (hopeless !== undefined) {
         watches.end(entry, hopeless);
@@ -208,9 +235,33 @@ export class WatchEvents implements WatchStreamHooks {
     context.status({ type: 'resumed', lane: lane ?? 'live', watches: watches.size });
   }
 
+  /** It was handed over, and has left the stream that it was on. */
+  #moved(entry: WatchEntry, to: CreatedAttachment): void {
+    const { context, watches } = this.#options;
+    entry.enter({ at: 'active', on: to });
+    if (to.stream === watches.lanes.live.stream) {
+      if (entry.lagged) watches.replayEnded(entry);
+    } else {
+      entry.heardAt = context.now();
+      watches.willMove();
+    }
+  }
+
+  /** It could not be handed over and goes on where it is; if that stream cannot keep it either, it will say so. */
+  #stay(entry: WatchEntry, from: CreatedAttachment, error: EtcdError): void {
+    // The stream that it is on has brought it everything; from this revision on another one can take it over.
+    if (error instanceof CompactedError) entry.heldBackBelow = Number(error.compactRevision);
+    entry.heardAt = this.#options.context.now();
+    entry.enter({ at: 'active', on: from });
+    this.#options.watches.willMove();
+  }
+
   #waitOrEnd(entry: WatchEntry, error: EtcdError): void {
     const { watches } = this.#options;
-    if (PASSING_CODES.has(error.code)) watches.wait(entry);
+    // It needs nothing of what was compacted: the server created it from an older revision than it has come to.
+    const isInVain = error instanceof CompactedError && Number(error.compactRevision) <= entry.next;
+    if (isInVain) entry.compactedInVain += 1;
+    if (PASSING_CODES.has(error.code) || (isInVain && entry.compactedInVain < COMPACTED_LIMIT)) watches.wait(entry);
     else watches.end(entry, error);
   }
 }

@@ -28,7 +28,6 @@ type LaneState =
   | {
       readonly at: 'open';
       readonly stream: WatchStream;
-      readonly trustsProgress: boolean;
       /** Those it was made with. */
       readonly settings: ConnectionSettings;
     }
@@ -91,7 +90,7 @@ export class WatchLane {
   }
 
   get trustsProgress(): boolean {
-    return this.#state.at === 'open' && this.#state.trustsProgress;
+    return this.stream?.trustsProgress === true;
   }
 
   get openStreams(): number {
@@ -189,7 +188,8 @@ export class WatchLane {
       const endpoint = stream.connection.endpoint.text;
       this.#options.context.status({ type: 'left', lane: this.lane, endpoint });
     }
-    if (this.#options.waiting() > 0 || this.#keeping !== undefined) return;
+    // What drains moves to the open stream, some of it later.
+    if (this.#options.waiting() > 0 || this.#draining.size > 0 || this.#keeping !== undefined) return;
     if (this.#state.at === 'open' && this.#state.stream.size === 0) {
       const { stream } = this.#state;
       this.#fragments = false;
@@ -277,6 +277,7 @@ export class WatchLane {
     const endpoint = member.connection.endpoint.text;
     onReached(endpoint, member.storeReset);
     const openedAt = context.now();
+    const serial = this.#serialMembers.has(endpoint);
     const ended = (from: WatchStream, error: EtcdError): void => {
       if (context.now() - openedAt >= STABLE_MS) {
         this.#failures = 0;
@@ -289,7 +290,9 @@ export class WatchLane {
       storeRestarts: guard.restarts,
       // Without it a member cut off from its cluster would keep the stream and stay silent.
       metadata: { ...context.metadata(), hasleader: 'true' },
-      serial: this.#serialMembers.has(endpoint),
+      serial,
+      // What ignores our ids is a proxy, or as old as one: etcd's own leaves such requests unanswered.
+      trustsProgress: !serial && trustsRequestedProgress(member.version),
       fragments: this.#fragments,
       drawId,
       timers: context.timers,
@@ -306,9 +309,7 @@ export class WatchLane {
       },
     });
     if (this.#paused) stream.pause();
-    // What ignores our ids is a proxy, or as old as one: etcd's own leaves such requests unanswered.
-    const trustsProgress = !stream.serial && trustsRequestedProgress(member.version);
-    this.#enter({ at: 'open', stream, trustsProgress, settings });
+    this.#enter({ at: 'open', stream, settings });
     context.status({ type: 'connected', lane, endpoint, version: member.version });
     this.#options.onOpen();
   }

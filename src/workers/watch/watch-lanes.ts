@@ -35,6 +35,7 @@ export class WatchLanes {
       case 'active':
         return this.ofStream(state.on.stream);
       case 'moving':
+      case 'settling':
         return this.ofStream(state.from.stream);
       case 'waiting':
       case 'detached':

@@ -48,6 +48,8 @@ export interface WatchStreamOwner {
 
 export interface WatchStreamOptions {
   readonly connection: GrpcConnection;
+  /** Whether answers to progress requests may be believed. */
+  readonly trustsProgress: boolean;
   /** How often the store had been replaced when the member was asked (store-guard.ts). */
   readonly storeRestarts: number;
   readonly metadata: Metadata;
@@ -71,6 +73,7 @@ interface Creation {
 export class WatchStream implements WatchCarrier {
   readonly connection: GrpcConnection;
   readonly storeRestarts: number;
+  readonly trustsProgress: boolean;
   readonly serial: boolean;
   readonly #options: WatchStreamOptions;
   readonly #stream: GrpcStream;
@@ -93,6 +96,7 @@ export class WatchStream implements WatchCarrier {
     this.#options = options;
     this.connection = options.connection;
     this.storeRestarts = options.storeRestarts;
+    this.trustsProgress = options.trustsProgress;
     this.serial = options.serial;
     this.#stream = options.connection.openStream(
       WATCH_PATH,

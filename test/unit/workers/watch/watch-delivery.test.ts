@@ -130,7 +130,7 @@ describe('events of a watch', () => {
     const rig = new Rig();
     const entry = rig.entry();
     rig.take(entry, [event(3), event(7, 'a')], true);
-    const stream = { cancelWatch: () => undefined };
+    const stream = { trustsProgress: true, cancelWatch: () => undefined, requestProgress: () => undefined };
     entry.enter({ at: 'creating', on: { stream, streamWatchId: 1 } });
     entry.enter({ at: 'waiting' });
     expect(entry.next).toBe(4);

@@ -36,6 +36,7 @@ class Rig {
     this.stream = new WatchStream({
       connection,
       storeRestarts: 0,
+      trustsProgress: true,
       metadata: {},
       serial,
       fragments: false,
