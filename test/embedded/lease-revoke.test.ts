@@ -9,7 +9,7 @@ const UNAVAILABLE = { kind: 'refuse', code: 14, text: 'upstream gone' } as const
 const DENIED = { kind: 'refuse', code: 7, text: 'etcdserver: permission denied' } as const;
 const NO_SPACE = { kind: 'refuse', code: 8, text: 'etcdserver: mvcc: database space exceeded' } as const;
 const GUARD = { timeoutMs: 60_000, intervalMs: 50 } as const;
-const ttlSeconds = 4;
+const ttlSeconds = 5;
 
 const refuseRevokes = (kit: FaultKit, action: typeof UNAVAILABLE | typeof DENIED): ReturnType<FaultKit['inject']> =>
   kit.inject({ rpc: 'Lease/LeaseRevoke', at: 'call', action, times: Infinity });
@@ -55,15 +55,14 @@ describe.concurrent.each([
 
   it('runs out where its grant was aborted', () =>
     onServer(async ({ kit, etcd }) => {
-      await kit.inject({ rpc: 'Lease/LeaseGrant', at: 'applied', action: { kind: 'delay', byMs: 1_500 } });
-      const fault = await refuseRevokes(kit, action);
+      await kit.inject({ rpc: 'Lease/LeaseGrant', at: 'applied', action: { kind: 'delay', byMs: 2_700 } });
+      await refuseRevokes(kit, action);
       const abort = new AbortController();
-      const granted = etcd.leases.grant({ ttlSeconds, timeoutMs: 2_000, signal: abort.signal });
+      const granted = etcd.leases.grant({ ttlSeconds, signal: abort.signal });
       await eventually(async () => (await leaseIds(etcd)).length > 0, GUARD);
       abort.abort();
       await expect(granted).rejects.toMatchObject({ code: 'aborted' });
       await nothingIsLeft(etcd);
-      expect(await fault.strikes()).toBeGreaterThan(0);
     }));
 
   it('runs out where one of many grants was refused', () =>

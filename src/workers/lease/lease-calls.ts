@@ -157,6 +157,8 @@ export class LeaseCalls {
     table.attempts[slot] = 0;
     table.live(slot, ttlSeconds, sentMs + ttlSeconds * 1_000);
     if (table.has(slot, SlotFlag.RevokeWanted)) {
+      // Nobody waits for that: it is tried until the lease has run out.
+      table.giveUpMs[slot] = table.limitMs(slot);
       table.setState(slot, SlotState.Revoking);
       this.add(slot);
       return;
