@@ -2,10 +2,10 @@
  * The option `tls` of connect: PEM text or files, checked before anything is sent. Main thread. Never puts any of the
  * material into a message, only option names and paths.
  */
-import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createSecureContext } from 'node:tls';
 import type { TlsMaterial } from '../wire/connection-settings.js';
+import { tlsContextOptions } from '../wire/tls-context.js';
 import {
   booleanRule,
   checkOptions,
@@ -14,10 +14,11 @@ import {
   textRule,
   type OptionRule,
 } from '../wire/arguments.js';
+import { checkCertificates, checkPem, openKey, pemText, type PemKind } from './pem-text.js';
 
 /** Certificates and keys, each as PEM text or as the path of a PEM file. */
 export interface TlsOptions {
-  /** The authorities to trust instead of the system's. */
+  /** The authorities to trust instead of the system's. Each one is trusted for itself, an intermediate one too. */
   readonly ca?: string | Uint8Array | undefined;
   readonly caFile?: string | undefined;
   /** The client's certificate (with its chain), for servers that ask for one. Needs a key. */
@@ -26,6 +27,10 @@ export interface TlsOptions {
   /** The private key of the client's certificate. */
   readonly key?: string | Uint8Array | undefined;
   readonly keyFile?: string | undefined;
+  /** Of a key that is encrypted. It is used when the key is read, and kept nowhere else. */
+  readonly passphrase?: string | undefined;
+  /** A file that holds the passphrase, in one line. */
+  readonly passphraseFile?: string | undefined;
   /** The name to check the server's certificate against, and to send as SNI, instead of the endpoint's host. */
   readonly serverName?: string | undefined;
   /** Accept any server certificate. For tests only: it leaves the connection open to anybody in between. */
@@ -48,6 +53,8 @@ export const tlsRule: OptionRule = (value, name) => {
       certFile: textRule,
       key: pemRule,
       keyFile: textRule,
+      passphrase: textRule,
+      passphraseFile: textRule,
       serverName: textRule,
       insecureSkipVerify: booleanRule,
     },
@@ -57,7 +64,8 @@ export const tlsRule: OptionRule = (value, name) => {
 
 /** The files that these options name. */
 export function tlsFiles(options: TlsOptions | undefined): string[] {
-  return [options?.caFile, options?.certFile, options?.keyFile].filter((path) => path !== undefined);
+  const { caFile, certFile, keyFile, passphraseFile } = options ?? {};
+  return [caFile, certFile, keyFile, passphraseFile].filter((path) => path !== undefined);
 }
 
 /**
@@ -66,63 +74,67 @@ export function tlsFiles(options: TlsOptions | undefined): string[] {
  * @throws EtcdError `invalid-argument` naming the option, and the path where a file is meant.
  */
 export async function readTls(options: TlsOptions, what: string): Promise<TlsMaterial> {
+  const ca = await readPem(options, 'ca', 'CERTIFICATE', what);
+  const cert = await readPem(options, 'cert', 'CERTIFICATE', what);
+  const key = await readPem(options, 'key', 'PRIVATE KEY', what);
+  const passphrase = await readPassphrase(options, what);
+  if ((cert === undefined) !== (key === undefined)) {
+    const [given, missing] = key === undefined ? ['cert', 'key'] : ['key', 'cert'];
+    throw invalidOption(`${what}: tls.${given} is given without tls.${missing}; a client certificate needs both`);
+  }
+  if (passphrase !== undefined && key === undefined)
+    throw invalidOption(`${what}: tls.passphrase is given without tls.key; it opens the client's key`);
+  for (const part of [ca, cert]) if (part !== undefined) checkCertificates(part.text, part.name);
   const material: TlsMaterial = {
-    ca: await pemText(options, 'ca', 'CERTIFICATE', what),
-    cert: await pemText(options, 'cert', 'CERTIFICATE', what),
-    key: await pemText(options, 'key', 'PRIVATE KEY', what),
+    ca: ca?.text,
+    cert: cert?.text,
+    key: key === undefined ? undefined : openKey(key.text, passphrase, key.name),
     serverName: options.serverName,
     insecureSkipVerify: options.insecureSkipVerify,
   };
-  if ((material.cert === undefined) !== (material.key === undefined)) {
-    const [given, missing] = material.key === undefined ? ['cert', 'key'] : ['key', 'cert'];
-    throw invalidOption(`${what}: tls.${given} is given without tls.${missing}; a client certificate needs both`);
-  }
-  checkCertificate(material.ca, 'ca', what);
-  checkCertificate(material.cert, 'cert', what);
   try {
-    createSecureContext({ ca: material.ca, cert: material.cert, key: material.key });
+    createSecureContext(tlsContextOptions(material));
   } catch (error) {
     // OpenSSL's texts name what is wrong (such as "key values mismatch"), never the material.
     const why = error instanceof Error ? error.message : 'unknown reason';
-    throw invalidOption(
-      `${what}: tls cannot be used: ${why}; check that cert and key belong together and are not encrypted`,
-      error,
-    );
+    throw invalidOption(`${what}: tls cannot be used: ${why}; check that cert and key belong together`, error);
   }
   return material;
 }
 
-/** Node takes authorities that it cannot read for none, so that every server would be refused. */
-function checkCertificate(pem: string | undefined, part: 'ca' | 'cert', what: string): void {
-  if (pem === undefined) return;
-  try {
-    new X509Certificate(pem);
-  } catch (error) {
-    throw invalidOption(`${what}: tls.${part} (or tls.${part}File) holds a certificate that cannot be read`, error);
-  }
-}
-
-async function pemText(
+/** One part of the material, ready to be used, and how messages name where it came from. */
+async function readPem(
   options: TlsOptions,
   part: 'ca' | 'cert' | 'key',
-  label: 'CERTIFICATE' | 'PRIVATE KEY',
+  kind: PemKind,
   what: string,
-): Promise<string | undefined> {
+): Promise<{ readonly text: string; readonly name: string } | undefined> {
   const given = options[part];
   const path = options[`${part}File`];
-  if (given !== undefined && path !== undefined)
-    throw invalidOption(`${what}: tls.${part} and tls.${part}File are both given; give one of them`);
+  refuseBoth(given, path, part, what);
   if (given === undefined && path === undefined) return undefined;
   const option = path === undefined ? `tls.${part}` : `tls.${part}File '${path}'`;
-  const text = path === undefined ? Buffer.from(given ?? '').toString() : await fileText(path, option, what);
-  if (!new RegExp(`-----BEGIN [A-Z0-9 ]*${label}-----`, 'u').test(text))
-    throw invalidOption(`${what}: ${option} holds no PEM block '-----BEGIN ${label}-----'`);
-  return text;
+  const text = pemText(path === undefined ? (given ?? '') : await fileBytes(path, option, what));
+  checkPem(text, kind, `${what}: ${option}`);
+  return { text, name: `${what}: ${option}` };
 }
 
-async function fileText(path: string, option: string, what: string): Promise<string> {
+async function readPassphrase({ passphrase, passphraseFile }: TlsOptions, what: string): Promise<string | undefined> {
+  refuseBoth(passphrase, passphraseFile, 'passphrase', what);
+  if (passphraseFile === undefined) return passphrase;
+  const bytes = await fileBytes(passphraseFile, `tls.passphraseFile '${passphraseFile}'`, what);
+  // The line's end is not part of it; anything else may be.
+  return bytes.toString('utf8').replace(/\r?\n$/u, '');
+}
+
+function refuseBoth(given: unknown, path: unknown, part: string, what: string): void {
+  if (given !== undefined && path !== undefined)
+    throw invalidOption(`${what}: tls.${part} and tls.${part}File are both given; give one of them`);
+}
+
+async function fileBytes(path: string, option: string, what: string): Promise<Buffer> {
   try {
-    return await readFile(path, 'utf8');
+    return await readFile(path);
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
     throw invalidOption(`${what}: ${option} cannot be read: ${code}`, error);

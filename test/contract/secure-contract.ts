@@ -71,6 +71,20 @@ export function secureContract(kind: 'http2' | 'grpc-js', open: OpenConnection):
       await countsAcrossHolds(connection, call().recorded, kind === 'http2');
     });
 
+    it('trusts what an intermediate authority has signed that is given alone, and nothing that its own signer has', async () => {
+      const intermediate = certificates.intermediate();
+      try {
+        const below = TestCertificates.text(intermediate.issue('below', 'DNS:etcd.test,IP:127.0.0.1'));
+        const alone = readFileSync(intermediate.caFile, 'utf8');
+        const server = await bench.serve(echo, { tls: { cert: below.cert, key: below.key } });
+        expect(await ask(server.endpoint, { ca: alone })).toBe('ask');
+        const others = await bench.serve(echo, { tls: serverTls() });
+        expect(await failure(others.endpoint, { ca: alone })).toMatch(/certificate/);
+      } finally {
+        intermediate.close();
+      }
+    });
+
     it('refuses a certificate of another CA', async () => {
       const server = await bench.serve(echo, { tls: serverTls() });
       const text = await failure(server.endpoint, { ca: otherCa });

@@ -43,6 +43,24 @@ export class TestCertificates {
     return { certFile: path('pem'), keyFile: path('key') };
   }
 
+  /** An authority that this one has signed, and that signs in its place: `caFile` is it alone. */
+  intermediate(): TestCertificates {
+    const below = new TestCertificates(mkdtempSync(join(tmpdir(), 'etcd-vigil-certs-')));
+    const csr = below.#path('ca.csr');
+    openssl('req', ...KEY, '-keyout', below.#path('ca.key'), '-out', csr, '-subj', '/CN=etcd-vigil intermediate CA');
+    writeFileSync(below.#path('ca.ext'), 'basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\n');
+    const signer = ['-CA', this.caFile, '-CAkey', this.#path('ca.key'), '-CAcreateserial', '-days', '2'];
+    openssl('x509', '-req', '-in', csr, '-out', below.caFile, '-extfile', below.#path('ca.ext'), ...signer);
+    return below;
+  }
+
+  /** A pair's key, encrypted; `how` are arguments of `openssl pkey` such as `-traditional`. */
+  encrypted(pair: CertificatePair, passphrase: string, how: readonly string[] = []): string {
+    const out = this.#path('encrypted.key');
+    openssl('pkey', '-in', pair.keyFile, '-out', out, '-aes128', '-passout', `pass:${passphrase}`, ...how);
+    return readFileSync(out, 'utf8');
+  }
+
   /** PEM text of a pair, for options that take text. */
   static text(pair: CertificatePair): { readonly cert: string; readonly key: string } {
     return { cert: readFileSync(pair.certFile, 'utf8'), key: readFileSync(pair.keyFile, 'utf8') };

@@ -9,7 +9,7 @@ export type ConnectionOffer =
   | { readonly kind: 'none' };
 
 /** How certificates of the offer are used, whatever it holds. */
-export type TlsUse = Pick<TlsOptions, 'serverName' | 'insecureSkipVerify'>;
+export type TlsUse = Pick<TlsOptions, 'serverName' | 'insecureSkipVerify' | 'passphrase' | 'passphraseFile'>;
 
 export function offerOfFile(file: ConnectionFile, use: TlsUse | undefined): ConnectionOffer {
   return file.state === 'unavailable' ? { kind: 'none' } : offer(file.endpoints, file.tls, use);
@@ -22,6 +22,8 @@ export function offerOfRelation(connection: EtcdConnectionInfo | undefined, use:
 /** Certificates that come with plain endpoints only, as some providers publish them, mean nothing. */
 function offer(endpoints: readonly string[], tls: TlsOptions | undefined, use: TlsUse | undefined): ConnectionOffer {
   const isEncrypted = endpoints.some((endpoint) => /^(?:https|unixs):/u.test(endpoint));
-  const given = tls === undefined && use === undefined ? undefined : { ...tls, ...use };
+  const hasKey = tls?.key !== undefined || tls?.keyFile !== undefined;
+  const keyless = { passphrase: undefined, passphraseFile: undefined };
+  const given = tls === undefined && use === undefined ? undefined : { ...tls, ...use, ...(!hasKey && keyless) };
   return { kind: 'connection', endpoints, tls: isEncrypted ? given : undefined };
 }

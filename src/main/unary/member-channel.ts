@@ -3,7 +3,7 @@
  * its own so that nothing is shared with streams or other engines. Main thread. Does not retry or choose members.
  */
 import { isIP } from 'node:net';
-import { checkServerIdentity } from 'node:tls';
+import { checkServerIdentity, createSecureContext } from 'node:tls';
 import {
   Client,
   connectivityState,
@@ -16,6 +16,7 @@ import {
 } from '@grpc/grpc-js';
 import type { ConnectionSettings, Endpoint, TlsMaterial } from '../../wire/connection-settings.js';
 import { EtcdError } from '../../wire/errors.js';
+import { tlsContextOptions } from '../../wire/tls-context.js';
 import { performanceNow } from '../../wire/timers.js';
 import { MemberLife } from './member-life.js';
 
@@ -191,9 +192,11 @@ function checkedAddress(endpoint: Endpoint, tls: TlsMaterial | undefined): strin
 
 function channelCredentials(endpoint: Endpoint, tls: TlsMaterial | undefined): ChannelCredentials {
   if (!endpoint.tls) return credentials.createInsecure();
-  const bytes = (pem: string | undefined): Buffer | null => (pem === undefined ? null : Buffer.from(pem));
   try {
-    return credentials.createSsl(bytes(tls?.ca), bytes(tls?.key), bytes(tls?.cert), verification(endpoint, tls));
+    return credentials.createFromSecureContext(
+      createSecureContext(tlsContextOptions(tls)),
+      verification(endpoint, tls),
+    );
   } catch (error) {
     // OpenSSL names the routine that failed, never the material.
     throw new EtcdError(

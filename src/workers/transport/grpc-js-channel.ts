@@ -1,8 +1,9 @@
 /** Makes the grpc-js client of one connection from our settings. Thread: the shard's. */
 import { Client, credentials, type ChannelCredentials, type ClientOptions } from '@grpc/grpc-js';
 import { isIP } from 'node:net';
-import { checkServerIdentity } from 'node:tls';
+import { checkServerIdentity, createSecureContext } from 'node:tls';
 import type { ConnectionSettings, Endpoint, TlsMaterial } from '../../wire/connection-settings.js';
+import { tlsContextOptions } from '../../wire/tls-context.js';
 import { authorityOf } from './http2-socket.js';
 
 const NEVER_MS = 2 ** 31 - 1;
@@ -39,12 +40,8 @@ function channelOptions(endpoint: Endpoint, settings: ConnectionSettings): Clien
 
 function secureCredentials(endpoint: Endpoint, tls: TlsMaterial | undefined): ChannelCredentials {
   const name = tls?.serverName ?? (endpoint.kind === 'unix' ? 'localhost' : endpoint.host);
-  return credentials.createSsl(pem(tls?.ca), pem(tls?.key), pem(tls?.cert), {
+  return credentials.createFromSecureContext(createSecureContext(tlsContextOptions(tls)), {
     checkServerIdentity: (_host, certificate) => checkServerIdentity(name, certificate),
     rejectUnauthorized: tls?.insecureSkipVerify !== true,
   });
-}
-
-function pem(text: string | undefined): Buffer | null {
-  return text === undefined ? null : Buffer.from(text);
 }

@@ -5,6 +5,7 @@
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { checkServerIdentity, connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls';
 import type { Endpoint, TlsMaterial } from '../../wire/connection-settings.js';
+import { tlsContextOptions } from '../../wire/tls-context.js';
 
 export type OpenedSocket =
   { readonly secure: false; readonly socket: Socket } | { readonly secure: true; readonly socket: TLSSocket };
@@ -34,8 +35,6 @@ function tlsOptions(endpoint: Endpoint, tls: TlsMaterial | undefined): Connectio
     servername: isIP(name) === 0 ? name : '',
     checkServerIdentity: (_host, certificate) => checkServerIdentity(name, certificate),
     rejectUnauthorized: tls?.insecureSkipVerify !== true,
-    ca: tls?.ca,
-    cert: tls?.cert,
-    key: tls?.key,
+    ...tlsContextOptions(tls),
   };
 }
