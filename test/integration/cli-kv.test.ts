@@ -80,7 +80,7 @@ describe('vigil get, put, del', () => {
     [['put', 'a', 'b', '--lease', 'xyz'], 'lease id'],
     [['del', 'a', '--timeout', 'soon'], 'such as 500ms'],
     [['get', 'a', '--endpoints', 'ftp://x'], 'endpoint'],
-    [['get', 'a', '--cert', 'only.pem'], 'tls'],
+    [['get', 'a', '--cert', 'only.pem'], '--cert is for TLS'],
     [['frobnicate'], "unknown command 'frobnicate'"],
   ])('refuses %j with exit code 2 and no stack trace', async (args, message) => {
     const { code, stdout, stderr } = await vigil(args);

@@ -113,6 +113,8 @@ describe('vigil watch', () => {
     const { code, stdout, stderr } = await watch('c', '--rev', String(header.revision)).finished;
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
     expect(stderr).toContain('[compacted]');
+    // It never watched, so it must not say so.
+    expect(stderr).toMatch(/^vigil: [^\n]+\n$/);
     expect(stderr).toContain(`--rev ${String(header.revision + 1n)}`);
   });
 

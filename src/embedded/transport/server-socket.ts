@@ -1,7 +1,9 @@
 /**
  * Opens what clients connect to: a TCP port or a unix socket, with TLS or without. Server thread.
  */
+import { existsSync } from 'node:fs';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { dirname } from 'node:path';
 import { createServer as createTlsServer } from 'node:tls';
 import { EtcdError } from '../../wire/errors.js';
 
@@ -88,8 +90,12 @@ function cannotListen(address: ListenAddress, error: NodeJS.ErrnoException): Etc
     EADDRNOTAVAIL: 'the host is no address of this machine',
     ENOTFOUND: 'the host is no address of this machine',
     ENOENT: 'the directory of the socket does not exist',
+    ENOTDIR: 'the directory of the socket is no directory',
+    EINVAL: address.kind === 'unix' ? 'the path is too long for a socket' : 'it is no address to listen on',
   };
-  const code = error.code ?? 'unknown error';
+  // libuv says EACCES where the directory of a unix socket is missing.
+  const isMissing = address.kind === 'unix' && error.code === 'EACCES' && !existsSync(dirname(address.path));
+  const code = isMissing ? 'ENOENT' : (error.code ?? 'unknown error');
   const hint = hints[code] ?? 'see the cause';
   return new EtcdError(`EmbeddedEtcd cannot listen on ${where} (${code}): ${hint}`, {
     code: 'connect-failed',

@@ -1,20 +1,19 @@
 /** `vigil demo`: very many watches and leases under load, shown live and checked write by write. */
 import { randomBytes } from 'node:crypto';
 import { Option, type Command } from 'commander';
-import type { ConnectOptions, TransportKind } from '../index.js';
-import { connect } from './lazy-connect.js';
-import type { CommandContext } from './command-context.js';
-import { addConnectionFlags, connectOptions, type ConnectionFlags } from './connection-flags.js';
+import type { Etcd, TransportKind } from '../index.js';
+import { addConnectionFlags, connectionSettings, tlsFlag, type ConnectionFlags } from './connection-flags.js';
 import type { DemoSettings } from './demo/demo-run.js';
 import { DemoServer } from './demo/demo-server.js';
-import type { DemoSummary, DemoView } from './demo/frame.js';
+import type { DemoView } from './demo/frame.js';
 import { TerminalView } from './demo/terminal-view.js';
 import { JsonView, PlainView } from './demo/views.js';
 import { exitCode } from './exit-code.js';
 import { usageError } from './failure.js';
 import { shards, wholeNumber } from './option-values.js';
-import { note, whenOutputBreaks } from './output.js';
-import { stopSignals } from './stop-signals.js';
+import type { CommandContext, Session } from './session.js';
+import { isAbort } from './stop.js';
+import { withEtcd } from './with-etcd.js';
 
 interface DemoFlags extends ConnectionFlags {
   readonly seconds: number;
@@ -39,62 +38,84 @@ export function addDemo(program: Command, context: CommandContext): void {
     .option('--leases <n>', 'leases to hold, with a key each; 0 for none', wholeNumber(0, 1_000_000), 5_000)
     .option('--shards <n>', 'worker threads, or inline; default: one less than the cores, 1 to 4', shards)
     .addOption(new Option('--transport <kind>', 'of the watch streams').choices(['http2', 'grpc-js']).default('http2'));
-  addConnectionFlags(command).action((flags: DemoFlags) => context.run(demo(flags)));
+  addConnectionFlags(command).action((flags: DemoFlags) => context.run((session) => demo(flags, session)));
 }
 
-async function demo(flags: DemoFlags): Promise<number> {
-  const stop = stopSignals();
-  // `vigil demo | head`: ends as with Ctrl-C, so that nothing is left behind.
-  whenOutputBreaks(() => stop.stop());
-  const view = viewFor(flags);
+async function demo(flags: DemoFlags, session: Session): Promise<number> {
+  const view = viewFor(flags, session);
   let own: DemoServer | undefined;
   try {
     if (flags.endpoints === undefined) own = await startServer(flags, view);
+    const reached = own === undefined ? flags : { ...flags, endpoints: own.endpoint };
+    const engine = { shards: flags.shards, transport: flags.transport };
     // The environment is left out: a shell set up for a real cluster must not lend it to a load test.
-    const options = { ...connectOptions(flags, {}), ...(own === undefined ? {} : { endpoints: own.endpoint }) };
-    const summary = await runOn(options, flags, view, stop.signal, own);
-    view.summary(summary);
-    return summary.passed ? exitCode.ok : exitCode.failed;
-  } catch (error) {
-    // Stopped before there was anything to check.
-    if (stop.signal.aborted) return stop.exitCode() ?? exitCode.ok;
-    throw error;
+    return await withEtcd(session, reached, engine, (etcd) => runOn(etcd, reached, view, session, own), {});
   } finally {
     view.settle();
     await own?.close();
-    stop.release();
   }
 }
 
 async function startServer(flags: DemoFlags, view: DemoView): Promise<DemoServer> {
-  if ([flags.cacert, flags.cert, flags.key, flags.serverName].some((value) => value !== undefined))
-    throw usageError('--cacert, --cert, --key and --server-name are for --endpoints');
+  const flag = tlsFlag(flags);
+  if (flag !== undefined) throw usageError(`${flag} is for --endpoints, which is not given`);
   const own = await DemoServer.start();
   view.note(`an etcd in this process serves at ${own.endpoint}`);
   return own;
 }
 
 async function runOn(
-  options: ConnectOptions,
+  etcd: Etcd,
   flags: DemoFlags,
   view: DemoView,
-  signal: AbortSignal,
+  session: Session,
   own: DemoServer | undefined,
-): Promise<DemoSummary> {
-  const etcd = await connect({ ...options, shards: flags.shards, transport: flags.transport, signal });
+): Promise<number> {
   // Nobody else's keys begin so.
   const prefix = `vigil-demo/${randomBytes(8).toString('hex')}/`;
-  if (own === undefined) view.note(`keys are written below ${prefix}, and deleted at the end`);
+  const disown = own === undefined ? ownKeys(prefix, view, session) : undefined;
   own?.trimHistory(etcd);
+  try {
+    const { DemoRun } = await import('./demo/demo-run.js');
+    const settings = await settingsFor(etcd, flags, prefix, own !== undefined);
+    const summary = await new DemoRun(etcd, settings, view).run(session.stop);
+    view.summary(summary);
+    return summary.passed ? exitCode.ok : exitCode.failed;
+  } catch (error) {
+    // Stopped before there was anything to check, or in the middle of it.
+    if (session.stop.signal.aborted && isAbort(error)) return session.stop.exitCode();
+    throw error;
+  } finally {
+    view.settle();
+    if (disown !== undefined) await deleteKeys(etcd, prefix, flags, session);
+    disown?.();
+  }
+}
+
+function ownKeys(prefix: string, view: DemoView, { stop }: Session): () => void {
+  view.note(`keys are written below ${prefix}, and deleted at the end`);
+  return stop.own(`keys of the demo; delete them with: vigil del --prefix ${prefix}`);
+}
+
+async function deleteKeys(etcd: Etcd, prefix: string, flags: DemoFlags, { output }: Session): Promise<void> {
+  try {
+    await etcd.kv.delete({ prefix }, { timeoutMs: flags.timeout ?? CLEANUP_TIMEOUT_MS });
+  } catch {
+    output.note(`vigil: the demo's keys could not be deleted; do it with: vigil del --prefix ${prefix}`);
+  }
+}
+
+async function settingsFor(etcd: Etcd, flags: DemoFlags, prefix: string, ownsServer: boolean): Promise<DemoSettings> {
   const keys = { prefix, ranges: flags.ranges, keysPerRange: KEYS_PER_RANGE };
+  const { options } = connectionSettings(flags, {});
   const { length: shardCount } = (await etcd.stats()).shards;
-  const settings: DemoSettings = {
+  return {
     keys,
     seconds: flags.seconds,
     shards: flags.shards ?? shardCount,
     transport: flags.transport,
     leases: flags.leases,
-    ownsServer: own !== undefined,
+    ownsServer,
     writer: {
       kind: 'start',
       ...keys,
@@ -102,23 +123,11 @@ async function runOn(
       writesPerTxn: Math.min(MOST_WRITES_PER_TXN, Math.floor((flags.ranges * KEYS_PER_RANGE) / 2)),
     },
   };
-  try {
-    const { DemoRun } = await import('./demo/demo-run.js');
-    return await new DemoRun(etcd, settings, view).run(signal);
-  } finally {
-    if (own === undefined) {
-      await etcd.kv
-        .delete({ prefix }, { timeoutMs: options.requestTimeoutMs ?? CLEANUP_TIMEOUT_MS })
-        .catch(() => note(`vigil: the demo's keys could not be deleted; do it with: vigil del --prefix ${prefix}`));
-    }
-    await etcd.close();
-  }
 }
 
-function viewFor(flags: DemoFlags): DemoView {
-  if (flags.json === true) return new JsonView();
-  const { stdout, env } = process;
-  if (!stdout.isTTY || env['TERM'] === 'dumb') return new PlainView();
+function viewFor(flags: DemoFlags, { output, env }: Session): DemoView {
+  if (flags.json === true) return new JsonView(output);
+  if (output.stdout.isTTY !== true || env['TERM'] === 'dumb') return new PlainView(output);
   const hasColor = env['NO_COLOR'] === undefined || env['NO_COLOR'] === '';
-  return new TerminalView(stdout, flags.seconds, hasColor);
+  return new TerminalView(output, flags.seconds, hasColor);
 }

@@ -1,16 +1,15 @@
 /** `vigil get`: one key's value, or a range, one key a line. */
 import { Option, type Command } from 'commander';
 import type { Etcd, KeyValue, RangeInput, RangeOptions, SortBy } from '../index.js';
-import { connect } from './lazy-connect.js';
-import type { CommandContext } from './command-context.js';
-import { addConnectionFlags, connectOptions, type ConnectionFlags } from './connection-flags.js';
+import { addConnectionFlags, type ConnectionFlags } from './connection-flags.js';
 import { exitCode } from './exit-code.js';
 import { usageError } from './failure.js';
 import { keyValueJson } from './json-shape.js';
 import { revision, wholeNumber } from './option-values.js';
-import { note, print } from './output.js';
 import { addRangeFlags, isRange, rangeFrom, type RangeFlags } from './range-flags.js';
+import type { CommandContext, Session } from './session.js';
 import { printable } from './text-shape.js';
+import { NO_THREADS, withEtcd } from './with-etcd.js';
 
 interface GetFlags extends ConnectionFlags, RangeFlags {
   readonly limit?: number;
@@ -36,50 +35,62 @@ export function addGet(program: Command, context: CommandContext): void {
     .addOption(new Option('--sort-by <what>', 'sort by').choices(SORT_TARGETS))
     .addOption(new Option('--order <order>', 'of the sort').choices(['ascending', 'descending']))
     .option('--serializable', 'let the member answer from what it has: fast, perhaps stale');
-  addConnectionFlags(command).action((key: string, flags: GetFlags) => context.run(get(key, flags)));
+  addConnectionFlags(command).action((key: string, flags: GetFlags) =>
+    context.run((session) => get(key, flags, session)),
+  );
 }
 
-async function get(key: string, flags: GetFlags): Promise<number> {
+async function get(key: string, flags: GetFlags, session: Session): Promise<number> {
   const range = rangeFrom(key, flags);
   if (flags.order !== undefined && flags.sortBy === undefined) throw usageError('--order needs --sort-by');
   if (flags.countOnly === true && flags.keysOnly === true)
     throw usageError('give only one of --keys-only and --count-only');
-  // Nothing is watched: no thread is needed.
-  const etcd = await connect({ ...connectOptions(flags, process.env), shards: 'inline' });
-  try {
-    if (flags.countOnly === true) return await printCount(etcd, range, flags);
-    return isRange(flags) ? await printRange(etcd, range, flags) : await printOne(etcd, range, flags);
-  } finally {
-    await etcd.close();
-  }
+  if (flags.countOnly === true && (flags.limit !== undefined || flags.sortBy !== undefined))
+    throw usageError(`${flags.limit === undefined ? '--sort-by' : '--limit'} has no meaning with --count-only`);
+  return withEtcd(session, flags, NO_THREADS, (etcd) => {
+    if (flags.countOnly === true) return printCount(etcd, range, flags, session);
+    return isRange(flags) ? printRange(etcd, range, flags, session) : printOne(etcd, range, flags, session);
+  });
 }
 
-async function printCount(etcd: Etcd, range: RangeInput, flags: GetFlags): Promise<number> {
-  const count = await etcd.kv.count(range, { revision: flags.rev, serializable: flags.serializable });
-  await print(flags.json === true ? `${JSON.stringify({ count: String(count) })}\n` : `${String(count)}\n`);
+async function printCount(etcd: Etcd, range: RangeInput, flags: GetFlags, session: Session): Promise<number> {
+  const { signal } = session.stop;
+  const count = await etcd.kv.count(range, { revision: flags.rev, serializable: flags.serializable, signal });
+  const text = String(count);
+  await session.output.print(flags.json === true ? `${JSON.stringify({ count: text })}\n` : `${text}\n`);
   return exitCode.ok;
 }
 
-async function printOne(etcd: Etcd, range: RangeInput, flags: GetFlags): Promise<number> {
-  const [kv] = (await etcd.kv.range(range, filters(flags))).kvs;
+async function printOne(
+  etcd: Etcd,
+  range: RangeInput,
+  flags: GetFlags,
+  { output, stop: { signal } }: Session,
+): Promise<number> {
+  const [kv] = (await etcd.kv.range(range, { ...filters(flags), signal })).kvs;
   if (kv === undefined) {
-    note('vigil: no such key');
+    output.note('vigil: no such key');
     return exitCode.failed;
   }
-  if (flags.json === true || flags.keysOnly === true) await print(line(kv, flags));
-  else await print(Buffer.concat([kv.value, Buffer.from('\n')]));
+  if (flags.json === true || flags.keysOnly === true) await output.print(line(kv, flags));
+  else await output.print(Buffer.concat([kv.value, Buffer.from('\n')]));
   return exitCode.ok;
 }
 
-async function printRange(etcd: Etcd, range: RangeInput, flags: GetFlags): Promise<number> {
+async function printRange(
+  etcd: Etcd,
+  range: RangeInput,
+  flags: GetFlags,
+  { output, stop: { signal } }: Session,
+): Promise<number> {
+  const asked = { ...filters(flags), limit: flags.limit, signal };
   if (flags.sortBy !== undefined) {
-    const sort = { by: flags.sortBy, order: flags.order };
-    const { kvs } = await etcd.kv.range(range, { ...filters(flags), limit: flags.limit, sort });
-    for (const kv of kvs) await print(line(kv, flags));
+    const { kvs } = await etcd.kv.range(range, { ...asked, sort: { by: flags.sortBy, order: flags.order } });
+    await output.print(kvs.map((kv) => line(kv, flags)).join(''));
     return exitCode.ok;
   }
-  for await (const page of etcd.kv.pages(range, { ...filters(flags), limit: flags.limit })) {
-    await print(page.kvs.map((kv) => line(kv, flags)).join(''));
+  for await (const page of etcd.kv.pages(range, asked)) {
+    await output.print(page.kvs.map((kv) => line(kv, flags)).join(''));
   }
   return exitCode.ok;
 }

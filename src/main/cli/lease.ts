@@ -1,6 +1,6 @@
 /** `vigil lease`: the commands about leases. */
 import type { Command } from 'commander';
-import type { CommandContext } from './command-context.js';
+import type { CommandContext } from './session.js';
 import { addLeaseGrant } from './lease/grant.js';
 import { addLeaseHold } from './lease/hold.js';
 import { addLeaseKeepAlive } from './lease/keep-alive.js';

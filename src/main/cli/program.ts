@@ -1,53 +1,44 @@
-/** The command `vigil`: its subcommands, and how what happens in them becomes an exit code. */
+/** The command `vigil`: its subcommands, and what holds for all of them. */
 import { readFileSync } from 'node:fs';
-import { Command, CommanderError } from 'commander';
-import type { CommandContext } from './command-context.js';
+import { Command, InvalidArgumentError, type Option } from 'commander';
 import { addDel } from './del.js';
 import { addDemo } from './demo.js';
 import { addDemoWriter } from './demo-writer.js';
-import { exitCode } from './exit-code.js';
-import { describeFailure } from './failure.js';
 import { addGet } from './get.js';
 import { addLease } from './lease.js';
-import { guardOutput, note } from './output.js';
 import { addPut } from './put.js';
 import { addRelation } from './relation.js';
-import { addServe } from './serve.js';
+import { addServe, DATA_FLAG } from './serve.js';
+import type { CommandContext } from './session.js';
 import { addWatch } from './watch.js';
 
 const EXIT_CODES = `
-Exit codes: 0 done; 1 failed (refused, no such key, check failed); 2 not begun (wrong usage, no server at the endpoints,
-a port in use); 130 ended by Ctrl-C.`;
+Exit codes: 0 done, or nobody reads the output any more; 1 failed (refused, no such key, check failed, output cannot be
+written); 2 not begun (wrong usage, no server at the endpoints, a port in use); 129, 130, 143 ended by SIGHUP, Ctrl-C, SIGTERM.`;
 
-/** Runs the command line; gives the exit code. Never throws. */
-export async function runVigil(args: readonly string[]): Promise<number> {
-  guardOutput();
-  let code: number = exitCode.ok;
-  const program = makeProgram({
-    run: async (work) => {
-      code = await work;
-    },
-  });
-  try {
-    await program.parseAsync(args, { from: 'user' });
-    return code;
-  } catch (error) {
-    // commander has printed its message, or the help, by itself.
-    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCode.ok : exitCode.notStarted;
-    const failure = describeFailure(error);
-    note(failure.text);
-    return failure.exitCode;
-  }
+/** The only flags that may be given again. */
+const REPEATABLE: readonly string[] = [DATA_FLAG];
+
+/** Where commander's own texts go. */
+export interface ProgramOutput {
+  readonly out: (text: string) => void;
+  readonly err: (text: string) => void;
 }
 
 /** All commands, for parsing one command line. */
-export function makeProgram(context: CommandContext): Command {
+export function makeProgram(context: CommandContext, output?: ProgramOutput): Command {
   const program = new Command('vigil')
     .description('Watches, keys and leases of etcd v3.')
     .version(packageVersion(), '-V, --version')
     .showSuggestionAfterError()
     .addHelpText('after', EXIT_CODES)
     .exitOverride();
+  if (output !== undefined)
+    program.configureOutput({
+      writeOut: output.out,
+      writeErr: output.err,
+      outputError: (text, write) => write(refusal(text)),
+    });
   addDemo(program, context);
   addWatch(program, context);
   addGet(program, context);
@@ -57,7 +48,43 @@ export function makeProgram(context: CommandContext): Command {
   addRelation(program, context);
   addServe(program, context);
   addDemoWriter(program, context);
+  for (const command of allCommands(program)) harden(command);
   return program;
+}
+
+export function allCommands(command: Command): Command[] {
+  return [command, ...command.commands.flatMap(allCommands)];
+}
+
+/** What is refused of every flag, so that none can be forgotten: an empty value, and a second one. */
+function harden(command: Command): void {
+  for (const option of command.options) {
+    refuseEmpty(option);
+    if (option.long !== undefined && REPEATABLE.includes(option.long)) continue;
+    let isGiven = false;
+    command.on(`option:${option.name()}`, () => {
+      if (isGiven) command.error(`error: option '${option.flags}' is given twice`);
+      isGiven = true;
+    });
+  }
+}
+
+function refuseEmpty(option: Option): void {
+  if (!option.required) return;
+  const { parseArg } = option;
+  option.argParser((text: string, before: unknown): unknown => {
+    if (text === '') throw new InvalidArgumentError('It must not be empty.');
+    return parseArg === undefined ? text : parseArg(text, before);
+  });
+}
+
+/** In one line, like every other refusal. */
+function refusal(text: string): string {
+  const message = text
+    .trim()
+    .replace(/^error: /u, '')
+    .replace(/\s*\n\s*/gu, ' ');
+  return `vigil: ${message} [invalid-argument]\n`;
 }
 
 function packageVersion(): string {

@@ -1,17 +1,18 @@
 /** `vigil put`: writes one key; the value from the command line or from stdin. */
+import { addAbortSignal } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import type { Command } from 'commander';
 import type { KeyInput } from '../index.js';
-import { connect } from './lazy-connect.js';
-import type { CommandContext } from './command-context.js';
-import { addConnectionFlags, connectOptions, type ConnectionFlags } from './connection-flags.js';
+import { addConnectionFlags, type ConnectionFlags } from './connection-flags.js';
 import { exitCode } from './exit-code.js';
 import { usageError } from './failure.js';
 import { keyValueJson } from './json-shape.js';
 import { leaseId } from './option-values.js';
-import { print } from './output.js';
-import { bytesFrom } from './range-flags.js';
+import { bytesFrom, keyFrom } from './range-flags.js';
+import type { CommandContext, Session } from './session.js';
+import { isAbort } from './stop.js';
 import { printable } from './text-shape.js';
+import { NO_THREADS, withEtcd } from './with-etcd.js';
 
 interface PutFlags extends ConnectionFlags {
   readonly lease?: bigint;
@@ -31,37 +32,46 @@ export function addPut(program: Command, context: CommandContext): void {
     .option('--ignore-lease', 'keep the lease that the key has')
     .option('--base64', 'key and value on the command line are base64');
   addConnectionFlags(command).action((key: string, value: string | undefined, flags: PutFlags) =>
-    context.run(put(key, value, flags)),
+    context.run((session) => put(key, value, flags, session)),
   );
 }
 
-async function put(key: string, text: string | undefined, flags: PutFlags): Promise<number> {
-  const name = bytesFrom(key, flags, '<key>');
+async function put(key: string, text: string | undefined, flags: PutFlags, session: Session): Promise<number> {
+  const name = keyFrom(key, flags);
   if (flags.ignoreValue === true && text !== undefined) throw usageError('--ignore-value takes no [value]');
   if (flags.ignoreValue !== true && text === undefined)
     throw usageError('[value] is missing; give it, or - to read it from stdin');
-  const value = text === undefined ? undefined : await valueFrom(text, flags);
-  const etcd = await connect({ ...connectOptions(flags, process.env), shards: 'inline' });
-  try {
+  if (flags.ignoreLease === true && flags.lease !== undefined)
+    throw usageError('give only one of --lease and --ignore-lease');
+  const { output, stop } = session;
+  const value = text === undefined ? undefined : await valueFrom(text, flags, stop.signal);
+  session.isWriting = true;
+  return withEtcd(session, flags, NO_THREADS, async (etcd) => {
     const { header, prevKv } = await etcd.kv.put(name, value, {
       ...(flags.lease === undefined ? {} : { lease: flags.lease }),
       prevKv: flags.prevKv,
       ignoreValue: flags.ignoreValue,
       ignoreLease: flags.ignoreLease,
+      signal: stop.signal,
     });
     if (flags.json === true) {
       const prev = prevKv === undefined ? {} : { prevKv: keyValueJson(prevKv) };
-      await print(`${JSON.stringify({ revision: String(header.revision), ...prev })}\n`);
+      await output.print(`${JSON.stringify({ revision: String(header.revision), ...prev })}\n`);
       return exitCode.ok;
     }
-    await print(`revision ${String(header.revision)}\n`);
-    if (prevKv !== undefined) await print(`was ${printable(prevKv.value)}\n`);
+    const was = prevKv === undefined ? '' : `was ${printable(prevKv.value)}\n`;
+    await output.print(`revision ${String(header.revision)}\n${was}`);
     return exitCode.ok;
-  } finally {
-    await etcd.close();
-  }
+  });
 }
 
-async function valueFrom(text: string, flags: PutFlags): Promise<KeyInput> {
-  return text === '-' ? buffer(process.stdin) : bytesFrom(text, flags, '[value]');
+async function valueFrom(text: string, flags: PutFlags, signal: AbortSignal): Promise<KeyInput> {
+  if (text !== '-') return bytesFrom(text, flags, '[value]');
+  try {
+    return await buffer(addAbortSignal(signal, process.stdin));
+  } catch (error) {
+    if (isAbort(error)) throw error;
+    const why = error instanceof Error && 'code' in error ? String(error.code) : 'unknown reason';
+    throw usageError(`the value cannot be read from stdin (${why})`);
+  }
 }

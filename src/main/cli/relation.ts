@@ -1,6 +1,6 @@
 /** `vigil relation`: the commands for charms that are shell scripts. They run within a hook. */
 import type { Command } from 'commander';
-import type { CommandContext } from './command-context.js';
+import type { CommandContext } from './session.js';
 import { addRelationProvide } from './relation/provide.js';
 import { addRelationSave } from './relation/save.js';
 import { addRelationShow } from './relation/show.js';

@@ -1,15 +1,16 @@
 /** `vigil serve`: the embedded server by itself, until it is stopped. */
-import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { EmbeddedEtcdOptions, EmbeddedTls } from '../../embedded/index.js';
 import { EtcdError } from '../../wire/errors.js';
-import type { CommandContext } from './command-context.js';
 import { exitCode } from './exit-code.js';
 import { ToldError, usageError } from './failure.js';
+import { readText } from './files.js';
+import { FLAG_WORDS, inFlagWords } from './flag-words.js';
 import { initialData } from './initial-data.js';
 import { duration, wholeNumber } from './option-values.js';
-import { note, print, whenOutputBreaks } from './output.js';
-import { stopSignals } from './stop-signals.js';
+import type { CommandContext, Session } from './session.js';
+import { isAbort, unlessStopped } from './stop.js';
 
 interface ServeFlags {
   readonly host?: string;
@@ -23,6 +24,8 @@ interface ServeFlags {
   readonly json?: boolean;
 }
 
+/** May be given again. */
+export const DATA_FLAG = '--data';
 /** etcd's own. */
 const DEFAULT_PORT = 2379;
 
@@ -38,38 +41,38 @@ export function addServe(program: Command, context: CommandContext): void {
     .option('--client-ca <file>', 'authorities of client certificates, PEM: clients need one')
     .option('--progress-interval <time>', 'how often idle watches are told the revision (default: 10m)', duration)
     .option(
-      '--data <key=value | file>',
+      `${DATA_FLAG} <key=value | file>`,
       'keys to begin with: a pair, or a JSON file with an object of texts; may be given again',
       (text: string, before: readonly string[] | undefined) => [...(before ?? []), text],
     )
     .option('--json', 'print JSON, one object a line')
-    .action((flags: ServeFlags) => context.run(serve(flags)));
+    .action((flags: ServeFlags) => context.run((session) => serve(flags, session)));
 }
 
-async function serve(flags: ServeFlags): Promise<number> {
+async function serve(flags: ServeFlags, { output, stop }: Session): Promise<number> {
   const options = serverOptions(flags);
-  const stop = stopSignals();
   // Whoever reads the endpoint may close the pipe then; the server goes on.
-  whenOutputBreaks(() => undefined);
+  stop.outliveReaders();
+  const { EmbeddedEtcd } = await import('../../embedded/index.js');
+  const server = await EmbeddedEtcd.start(options).catch((error: unknown) => {
+    throw error instanceof EtcdError ? told(error) : error;
+  });
+  const disown = options.socketPath === undefined ? undefined : stop.own(`the socket ${options.socketPath}`);
   try {
-    const { EmbeddedEtcd } = await import('../../embedded/index.js');
-    const server = await EmbeddedEtcd.start(options).catch((error: unknown) => {
-      throw error instanceof EtcdError ? told(error) : error;
-    });
-    try {
-      const { endpoints } = server;
-      await print(
-        flags.json === true ? `${JSON.stringify({ type: 'serving', endpoints })}\n` : `${endpoints.join('\n')}\n`,
-      );
-      note('vigil: serving from memory; Ctrl-C ends it');
-      await Promise.race([server.ended, aborted(stop.signal)]);
-    } finally {
-      await server.close();
-    }
-    return exitCode.ok;
+    const { endpoints } = server;
+    await output.print(
+      flags.json === true ? `${JSON.stringify({ type: 'serving', endpoints })}\n` : `${endpoints.join('\n')}\n`,
+    );
+    output.note('vigil: serving from memory; Ctrl-C ends it');
+    await unlessStopped(server.ended, stop.signal);
+  } catch (error) {
+    // Being stopped is how it ends.
+    if (!isAbort(error)) throw error;
   } finally {
-    stop.release();
+    await server.close();
+    disown?.();
   }
+  return exitCode.ok;
 }
 
 function serverOptions(flags: ServeFlags): EmbeddedEtcdOptions {
@@ -78,7 +81,7 @@ function serverOptions(flags: ServeFlags): EmbeddedEtcdOptions {
     host,
     // Beside a socket there is a port only when it was asked for.
     port: socket === undefined ? (port ?? DEFAULT_PORT) : (port ?? (host === undefined ? undefined : DEFAULT_PORT)),
-    socketPath: socket,
+    socketPath: socket === undefined ? undefined : resolve(socket),
     tls: tlsFrom(flags),
     progressIntervalMs: flags.progressInterval,
     initialData: initialData(flags.data ?? [], readText),
@@ -95,26 +98,8 @@ function tlsFrom({ cert, key, clientCa }: ServeFlags): EmbeddedTls | undefined {
   };
 }
 
-function readText(file: string, option: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    const why = error instanceof Error && 'code' in error ? String(error.code) : 'unknown reason';
-    throw usageError(`${option}: the file ${file} cannot be read (${why})`);
-  }
-}
-
-/** The same failure without the words that are for programs. */
+/** The same failure in the words of the command line. */
 function told(error: EtcdError): ToldError {
-  const message = error.message
-    .replace(/^EmbeddedEtcd:? /u, '')
-    .replace('give another, or 0', 'give another --port, or 0');
+  const message = inFlagWords(error.message, FLAG_WORDS);
   return new ToldError(`serve: ${message}`, { code: error.code, outcome: 'not-sent', cause: error.cause });
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }

@@ -1,16 +1,14 @@
 /** `vigil watch`: one line per event until it is stopped, has shown enough, or cannot go on. */
 import { Option, type Command } from 'commander';
 import type { Etcd, RangeInput, WatchBatch, WatchOptions } from '../index.js';
-import { connect } from './lazy-connect.js';
-import type { CommandContext } from './command-context.js';
-import { addConnectionFlags, connectOptions, type ConnectionFlags } from './connection-flags.js';
-import { exitCode } from './exit-code.js';
+import { EtcdError } from '../../wire/errors.js';
+import { addConnectionFlags, type ConnectionFlags } from './connection-flags.js';
 import { eventJson } from './json-shape.js';
 import { revision, shards, wholeNumber } from './option-values.js';
-import { note, print } from './output.js';
 import { addRangeFlags, rangeFrom, type RangeFlags } from './range-flags.js';
-import { stopSignals } from './stop-signals.js';
+import type { CommandContext, Session } from './session.js';
 import { eventText } from './text-shape.js';
+import { withEtcd } from './with-etcd.js';
 
 interface WatchFlags extends ConnectionFlags, RangeFlags {
   readonly rev?: bigint;
@@ -30,40 +28,46 @@ export function addWatch(program: Command, context: CommandContext): void {
     .option('--progress', 'also how far the watch has come while nothing changes')
     .option('--limit <n>', 'end after so many events', wholeNumber(1))
     .option('--shards <n>', 'worker threads, or inline', shards, 'inline');
-  addConnectionFlags(command).action((key: string, flags: WatchFlags) => context.run(watch(key, flags)));
+  addConnectionFlags(command).action((key: string, flags: WatchFlags) =>
+    context.run((session) => watch(key, flags, session)),
+  );
 }
 
-async function watch(key: string, flags: WatchFlags): Promise<number> {
+async function watch(key: string, flags: WatchFlags, session: Session): Promise<number> {
   const range = rangeFrom(key, flags);
-  const stop = stopSignals();
-  try {
-    const etcd = await connect({ ...connectOptions(flags, process.env), shards: flags.shards, signal: stop.signal });
-    try {
-      await printChanges(etcd, range, flags, stop.signal);
-    } finally {
-      await etcd.close();
-    }
-  } catch (error) {
-    // Ended while it was connecting.
-    if (!stop.signal.aborted) throw error;
-  } finally {
-    stop.release();
-  }
-  return stop.exitCode() ?? exitCode.ok;
+  return withEtcd(session, flags, { shards: flags.shards }, async (etcd) => {
+    await printChanges(etcd, range, flags, session);
+    return session.stop.exitCode();
+  });
 }
 
-async function printChanges(etcd: Etcd, range: RangeInput, flags: WatchFlags, signal: AbortSignal): Promise<void> {
-  const watcher = etcd.watch(range, watchOptions(flags, signal));
+async function printChanges(etcd: Etcd, range: RangeInput, flags: WatchFlags, session: Session): Promise<void> {
+  const { output, stop } = session;
+  const watcher = etcd.watch(range, watchOptions(flags, stop.signal));
+  // A server takes a watch first and refuses it then: one that it will refuse is not to be announced.
+  const isLost = flags.rev === undefined ? false : isCompacted(etcd, range, flags.rev, stop.signal);
   // A failure is told by the loop.
-  void watcher.ready.then(
-    ({ startRevision }) => note(`vigil: watching from revision ${String(startRevision)}`),
+  void Promise.all([watcher.ready, isLost]).then(
+    ([{ startRevision }, lost]) => {
+      if (!lost) output.note(`vigil: watching from revision ${String(startRevision)}`);
+    },
     () => undefined,
   );
   let left = flags.limit ?? Infinity;
   for await (const batch of watcher) {
-    await print(linesOf(batch, flags, left));
+    await output.print(linesOf(batch, flags, left));
     left -= batch.length;
     if (left <= 0) break;
+  }
+}
+
+/** Whether the history from this revision on is gone, or nobody asks any more. What else is wrong is for the watch to tell. */
+async function isCompacted(etcd: Etcd, range: RangeInput, at: bigint, signal: AbortSignal): Promise<boolean> {
+  try {
+    await etcd.kv.range(range, { revision: at, limit: 1, keysOnly: true, signal });
+    return false;
+  } catch (error) {
+    return error instanceof EtcdError && ['compacted', 'closed', 'aborted'].includes(error.code);
   }
 }
 

@@ -49,6 +49,14 @@ describe('vigil demo on a server of its own', () => {
     expect(summary?.['seen']).toBe(summary?.['written']);
   });
 
+  it('tells each second once, and never of more events than writes', async () => {
+    const { code, stdout } = await vigilRun(['demo', '--seconds', '4', ...BRIEF, '--ranges', '200', '--json']);
+    expect(code).toBe(0);
+    const seconds = jsonLines(stdout).filter(({ type }) => type === 'second');
+    expect(seconds.map(({ second }) => second)).toEqual([1, 2, 3, 4]);
+    for (const { seen, written } of seconds) expect(Number(seen)).toBeLessThanOrEqual(Number(written));
+  });
+
   it('on Ctrl-C and SIGTERM still checks and prints the summary', async () => {
     const signals = ['SIGINT', 'SIGTERM'] as const;
     await Promise.all(

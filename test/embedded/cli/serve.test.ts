@@ -123,6 +123,18 @@ describe('vigil serve', () => {
     }
   });
 
+  it('says in one line that the directory of its socket does not exist, or that its path is too long', async () => {
+    for (const [path, told] of [
+      [join(folder, 'nowhere', 'etcd.sock'), '(ENOENT): the directory of the socket does not exist'],
+      [join(folder, 'x'.repeat(200)), 'the path is too long for a socket'],
+    ] as const) {
+      const { code, stdout, stderr } = await vigilRun(['serve', '--socket', path]);
+      expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+      expect(stderr).toMatch(/^vigil: serve: [^\n]+ \[[a-z-]+\]\n$/);
+      expect(stderr).toContain(told);
+    }
+  });
+
   it('refuses wrong options and files, in one message without a stack', async () => {
     const wrong: [string[], string][] = [
       [['--port', '65536'], '--port'],

@@ -1,7 +1,9 @@
 /** The leases that the demo holds beside its watches: each with a key on it, and at the end etcd's own word for them. */
 import { performance } from 'node:perf_hooks';
-import type { Etcd, LeaseCollection, LeaseEnd } from '../../index.js';
+import type { Etcd, LeaseEnd } from '../../index.js';
 import { put } from '../../index.js';
+import { LeaseBatches } from '../lease-batches.js';
+import type { Stop } from '../stop.js';
 import type { LeaseFrame, LeaseVerdict } from './frame.js';
 
 const TTL_SECONDS = 15;
@@ -12,14 +14,14 @@ const REVOKE_TIMEOUT_MS = 30_000;
 export class DemoLeases {
   readonly grantedMs: number;
   readonly #etcd: Etcd;
-  readonly #leases: LeaseCollection;
+  readonly #leases: LeaseBatches;
   readonly #prefix: string;
   #lost = 0;
   #firstEnd: LeaseEnd | undefined;
   #keepAlives = 0;
   #atMs = performance.now();
 
-  private constructor(etcd: Etcd, leases: LeaseCollection, prefix: string, grantedMs: number) {
+  private constructor(etcd: Etcd, leases: LeaseBatches, prefix: string, grantedMs: number) {
     this.#etcd = etcd;
     this.#leases = leases;
     this.#prefix = prefix;
@@ -31,22 +33,33 @@ export class DemoLeases {
     });
   }
 
-  /** Grants them and puts a key on each. */
-  static async open(etcd: Etcd, count: number, prefix: string, signal: AbortSignal): Promise<DemoLeases> {
+  /** Grants them and puts a key on each. Where that fails or is stopped, none is held. */
+  static async open(
+    etcd: Etcd,
+    count: number,
+    prefix: string,
+    stop: Pick<Stop, 'signal' | 'hurry'>,
+  ): Promise<DemoLeases> {
     const startMs = performance.now();
-    const granted = await etcd.leases.grantMany(count, { ttlSeconds: TTL_SECONDS, signal });
+    const granted = await LeaseBatches.grant(etcd, count, { ttlSeconds: TTL_SECONDS, stop });
     const leases = new DemoLeases(etcd, granted, prefix, performance.now() - startMs);
-    for (let from = 0; from < count && !signal.aborted; from += KEYS_PER_TXN) {
-      const indexes = Array.from({ length: Math.min(KEYS_PER_TXN, count - from) }, (_, place) => from + place);
-      const puts = indexes.map((index) =>
-        put(`${prefix}${String(index)}`, 'held', { lease: granted.leaseIdAt(index) }),
-      );
-      await etcd.kv
-        .txn()
-        .then(...puts)
-        .commit();
+    try {
+      const ids = [...granted.leaseIds()];
+      for (let from = 0; from < count; from += KEYS_PER_TXN) {
+        const puts = ids
+          .slice(from, from + KEYS_PER_TXN)
+          .map((lease, place) => put(`${prefix}${String(from + place)}`, 'held', { lease }));
+        await etcd.kv
+          .txn()
+          .then(...puts)
+          .commit({ signal: stop.signal });
+      }
+      return leases;
+    } catch (error) {
+      // Where this fails, too, they run out by themselves.
+      await leases.close(false).catch(() => undefined);
+      throw error;
     }
-    return leases;
   }
 
   /** @param keepAlives answered renewals of all shards so far. */
@@ -65,8 +78,7 @@ export class DemoLeases {
 
   /** Asks etcd which of them live, and how many of their keys stand. */
   async verify(): Promise<LeaseVerdict> {
-    const missing = new Set<bigint>();
-    for (let index = 0; index < this.#leases.size; index += 1) missing.add(this.#leases.leaseIdAt(index));
+    const missing = new Set(this.#leases.leaseIds());
     for await (const leaseId of this.#etcd.leases.list()) missing.delete(leaseId);
     const keys = Number(await this.#etcd.kv.count({ prefix: this.#prefix }));
     const { size, aliveCount } = this.#leases;
@@ -82,7 +94,7 @@ export class DemoLeases {
   /** @param atOnce the server ends anyway, or is away: nothing is revoked. */
   async close(atOnce: boolean): Promise<void> {
     if (atOnce) this.#leases.release();
-    else await this.#leases.revoke({ timeoutMs: REVOKE_TIMEOUT_MS });
+    else await this.#leases.revoke(REVOKE_TIMEOUT_MS);
   }
 }
 

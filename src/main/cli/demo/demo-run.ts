@@ -6,6 +6,7 @@ import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Etcd, GroupBatch, WatchGroup } from '../../index.js';
 import { EtcdError } from '../../../wire/errors.js';
+import { unlessStopped, type Stop } from '../stop.js';
 import { DemoLeases, leaseProblem } from './demo-leases.js';
 import type { DemoSummary, DemoView, Frame, LeaseVerdict } from './frame.js';
 import { milliseconds } from './figures.js';
@@ -13,8 +14,9 @@ import { LatencyHistogram } from './latency-histogram.js';
 import { isFaultless, Ledger, NO_NUMBER } from './ledger.js';
 import { MainThreadBusy } from './main-thread-busy.js';
 import { demoKeyIndex, nowUs, rangePrefix, readStamp, type DemoKeys, type WriterStart } from './messages.js';
+import { secondsToTell } from './seconds.js';
 import { ShardFigures } from './shard-figures.js';
-import { eachWrite, WriterLink } from './writer-link.js';
+import { eachWrite, WriterLink, type WriterEnd } from './writer-link.js';
 
 export interface DemoSettings {
   readonly keys: DemoKeys;
@@ -29,10 +31,18 @@ export interface DemoSettings {
 }
 
 const TICK_MS = 200;
-const FRAME_MS = 1_000;
+const SECOND_MS = 1_000;
 /** The writes are over: when no event has come for so long, none will. */
 const SILENCE_MS = 10_000;
 const PROGRESS_TIMEOUT_MS = 5_000;
+
+/** What came of the time under load. */
+interface LoadFigures {
+  readonly elapsedMs: number;
+  readonly eventsPerSecond: number;
+  readonly mainBusy: number;
+  readonly wasInterrupted: boolean;
+}
 
 export class DemoRun {
   readonly #etcd: Etcd;
@@ -58,8 +68,12 @@ export class DemoRun {
     this.#shards = new ShardFigures(etcd);
   }
 
-  /** Runs until its time is over or the signal fires, then checks. */
-  async run(signal: AbortSignal): Promise<DemoSummary> {
+  /**
+   * Runs until its time is over or it is stopped, then checks. Whatever ends it, nothing writes any more then and no lease is held.
+   *
+   * @throws EtcdError `aborted` where it was stopped before there was anything to check, and at `stop.hurry`.
+   */
+  async run(stop: Pick<Stop, 'signal' | 'hurry'>): Promise<DemoSummary> {
     void this.#followStatus();
     const { keys } = this.#settings;
     const group = this.#etcd.watchGroup({
@@ -70,13 +84,14 @@ export class DemoRun {
       },
     });
     try {
-      const createdMs = await this.#createWatches(group);
-      await this.#openLeases(signal);
+      const createdMs = await unlessStopped(this.#createWatches(group), stop.signal);
+      await this.#openLeases(stop);
       this.#view.note(`${String(keys.ranges)} ranges are watched; writing for ${String(this.#settings.seconds)} s`);
       const link = new WriterLink(this.#settings.writer, (rows) => this.#written(rows));
       try {
-        await link.ready;
-        return await this.#measure(group, link, createdMs, signal);
+        await unlessStopped(link.ready, stop.hurry);
+        const load = await this.#underLoad(link, stop.signal);
+        return await unlessStopped(this.#conclude(group, link, createdMs, load), stop.hurry);
       } finally {
         await link.close();
       }
@@ -98,11 +113,11 @@ export class DemoRun {
     return performance.now() - startMs;
   }
 
-  async #openLeases(signal: AbortSignal): Promise<void> {
+  async #openLeases(stop: Pick<Stop, 'signal' | 'hurry'>): Promise<void> {
     const { leases, keys } = this.#settings;
     if (leases === 0) return;
     // Outside of the watched ranges: their keys are not part of the writer's list.
-    this.#leases = await DemoLeases.open(this.#etcd, leases, `${keys.prefix}lease/`, signal);
+    this.#leases = await DemoLeases.open(this.#etcd, leases, `${keys.prefix}lease/`, stop);
     this.#view.note(`${String(leases)} leases are held, granted in ${milliseconds(this.#leases.grantedMs)}`);
   }
 
@@ -118,30 +133,41 @@ export class DemoRun {
     }
   }
 
-  async #measure(group: WatchGroup, link: WriterLink, createdMs: number, signal: AbortSignal): Promise<DemoSummary> {
+  /** Shows how it fares, each second once. */
+  async #underLoad(link: WriterLink, signal: AbortSignal): Promise<LoadFigures> {
     this.#busy.take();
     await this.#shards.take();
+    const { seconds } = this.#settings;
     const startMs = performance.now();
     this.#lastFrameMs = startMs;
     const busyShares: number[] = [];
-    const endMs = startMs + this.#settings.seconds * 1_000;
-    while (performance.now() < endMs && !signal.aborted && !link.hasEnded && this.#problem === undefined) {
-      await sleep(Math.min(TICK_MS, Math.max(1, endMs - performance.now())), undefined, { signal }).catch(
-        () => undefined,
-      );
+    let told = 0;
+    while (told < seconds && !signal.aborted && !link.hasEnded && this.#problem === undefined) {
+      const untilNextMs = startMs + (told + 1) * SECOND_MS - performance.now();
+      await sleep(Math.min(TICK_MS, Math.max(1, untilNextMs)), undefined, { signal }).catch(() => undefined);
       link.seen(this.#ledger.seenCount);
-      const elapsedSeconds = (performance.now() - startMs) / 1_000;
+      const elapsedSeconds = (performance.now() - startMs) / SECOND_MS;
       this.#view.tick(elapsedSeconds);
-      if (performance.now() - this.#lastFrameMs >= FRAME_MS - TICK_MS / 2) {
-        const frame = await this.#frame(elapsedSeconds);
-        busyShares.push(frame.mainBusy);
-        this.#view.frame(frame);
-      }
+      const passed = secondsToTell(told, elapsedSeconds, seconds);
+      if (passed.length === 0) continue;
+      const frame = await this.#frame(elapsedSeconds);
+      busyShares.push(frame.mainBusy);
+      // A second that this thread slept through has the figures of the whole pause.
+      for (const second of passed) this.#view.frame({ ...frame, second });
+      told += passed.length;
     }
     const elapsedMs = performance.now() - startMs;
-    const eventsPerSecond = (this.#ledger.seenCount / elapsedMs) * 1_000;
-    const wasInterrupted = signal.aborted;
     if (busyShares.length === 0) busyShares.push(this.#busy.take());
+    return {
+      elapsedMs,
+      eventsPerSecond: (this.#ledger.seenCount / elapsedMs) * SECOND_MS,
+      mainBusy: busyShares.reduce((sum, share) => sum + share, 0) / busyShares.length,
+      wasInterrupted: signal.aborted,
+    };
+  }
+
+  /** Stops the writing, waits for the last events, and checks. */
+  async #conclude(group: WatchGroup, link: WriterLink, createdMs: number, load: LoadFigures): Promise<DemoSummary> {
     this.#view.note('writing has stopped; waiting for the last events');
     const writerEnd = await link.stop();
     await this.#drain();
@@ -149,33 +175,38 @@ export class DemoRun {
     const leases = await this.#checkLeases();
     this.#view.settle();
     const verdict = this.#ledger.verdict();
-    if (writerEnd.broken) this.#problem ??= `the writer failed: ${writerEnd.lastError ?? 'no reason given'}`;
-    if (this.#ledger.writtenCount === 0 && writerEnd.lastError !== undefined)
-      this.#problem ??= `nothing was written: ${writerEnd.lastError}`;
+    this.#judgeWriter(writerEnd);
     return {
       passed: this.#problem === undefined && isFaultless(verdict),
-      interrupted: wasInterrupted,
+      interrupted: load.wasInterrupted,
       embedded: this.#settings.ownsServer,
       etcdVersion: this.#etcdVersion,
       transport: this.#settings.transport,
       ranges: this.#settings.keys.ranges,
       shards: this.#settings.shards,
-      seconds: elapsedMs / 1_000,
+      seconds: load.elapsedMs / SECOND_MS,
       watchesCreatedMs: createdMs,
-      written: this.#ledger.writtenCount,
+      // A write whose answer was lost and whose event came was a write, too.
+      written: this.#ledger.writtenCount + verdict.appliedUnanswered,
       seen: this.#ledger.seenCount,
       writeFailures: writerEnd.refused,
       problem: this.#problem,
       verdict,
-      eventsPerSecond,
+      eventsPerSecond: load.eventsPerSecond,
       p50Ms: this.#latency.percentileMs(0.5),
       p99Ms: this.#latency.percentileMs(0.99),
       maxMs: this.#latency.maxMs,
-      mainBusy: busyShares.reduce((sum, share) => sum + share, 0) / busyShares.length,
+      mainBusy: load.mainBusy,
       shardBusy: this.#shards.averages(),
       leases,
       leasesGrantedMs: this.#leases?.grantedMs,
     };
+  }
+
+  #judgeWriter({ broken, lastError }: WriterEnd): void {
+    if (broken) this.#problem ??= `the writer failed: ${lastError ?? 'no reason given'}`;
+    if (this.#ledger.writtenCount === 0 && lastError !== undefined)
+      this.#problem ??= `nothing was written: ${lastError}`;
   }
 
   /** The hot path: all that arrived together. */
@@ -206,10 +237,10 @@ export class DemoRun {
     });
   }
 
-  async #frame(elapsedSeconds: number): Promise<Frame> {
+  async #frame(elapsedSeconds: number): Promise<Omit<Frame, 'second'>> {
     const now = performance.now();
     const seen = this.#ledger.seenCount;
-    const eventsPerSecond = ((seen - this.#lastSeen) / (now - this.#lastFrameMs)) * 1_000;
+    const eventsPerSecond = ((seen - this.#lastSeen) / (now - this.#lastFrameMs)) * SECOND_MS;
     this.#lastSeen = seen;
     this.#lastFrameMs = now;
     const mainBusy = this.#busy.take();
@@ -221,7 +252,8 @@ export class DemoRun {
       totalSeconds: this.#settings.seconds,
       eventsPerSecond,
       seen,
-      written: this.#ledger.writtenCount,
+      // What was seen was written, though the writer's word of it may still be on its way.
+      written: Math.max(seen, this.#ledger.writtenCount),
       p50Ms,
       p99Ms,
       mainBusy,

@@ -33,10 +33,13 @@ export interface LeaseVerdict {
 
 /** Figures of the last second, and totals. */
 export interface Frame {
+  /** The second that has just passed, from 1. Each is told once. */
+  readonly second: number;
   readonly elapsedSeconds: number;
   readonly totalSeconds: number;
   readonly eventsPerSecond: number;
   readonly seen: number;
+  /** Never below `seen`. */
   readonly written: number;
   readonly p50Ms: number | undefined;
   readonly p99Ms: number | undefined;

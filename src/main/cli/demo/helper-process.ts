@@ -5,6 +5,9 @@
 import { fork, type ChildProcess, type Serializable } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
+/** Of what it said last. */
+const LONGEST_TEXT = 2_000;
+
 export class HelperProcess<Outgoing extends Serializable, Incoming> {
   readonly #child: ChildProcess;
   /** Resolves when the process is gone, with how it ended. Never rejects. */
@@ -17,12 +20,22 @@ export class HelperProcess<Outgoing extends Serializable, Incoming> {
       execArgv: [],
       // Advanced: typed arrays stay typed arrays.
       serialization: 'advanced',
-      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      // What it may say on stderr must not get among the lines of the demo.
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     });
+    let said = '';
+    this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => (said = (said + text).slice(-LONGEST_TEXT)));
     // Only this package's code is on the other side.
     this.#child.on('message', (message) => onMessage(message as Incoming));
     this.exited = new Promise((resolve) => {
-      this.#child.once('exit', (code, signal) => resolve(`${name} ended (${signal ?? `exit code ${String(code)}`})`));
+      this.#child.once('exit', (code, signal) => {
+        const how = `${name} ended (${signal ?? `exit code ${String(code)}`})`;
+        // In the next turn what it said last has been read, too.
+        setImmediate(() => {
+          const last = said.trim().split('\n').at(-1) ?? '';
+          resolve(last === '' ? how : `${how}: ${last}`);
+        });
+      });
       this.#child.once('error', (error) => resolve(`${name} cannot be started: ${error.message}`));
     });
   }

@@ -1,13 +1,23 @@
 /** The demo's last word: a table and a verdict. Pure. */
+import { wrapText } from '../live-block.js';
 import { count, milliseconds, percent } from './figures.js';
 import type { DemoSummary } from './frame.js';
 
-export function summaryTable(summary: DemoSummary): string {
+const LEAST_VALUE_WIDTH = 10;
+/** Edges and spaces beside name and value. */
+const FRAME_WIDTH = 7;
+
+/** @param columns what a terminal has room for; values that are longer go on in the next row. */
+export function summaryTable(summary: DemoSummary, columns: number = Infinity): string {
   const rows = rowsOf(summary);
   const nameWidth = Math.max(...rows.map(([name]) => name.length));
-  const valueWidth = Math.max(...rows.map(([, value]) => value.length));
+  const most = Math.max(LEAST_VALUE_WIDTH, columns - nameWidth - FRAME_WIDTH);
+  const cells = rows.flatMap(([name, value]) =>
+    wrapText(value, most).map((part, place) => [place === 0 ? name : '', part] as const),
+  );
+  const valueWidth = Math.max(...cells.map(([, value]) => value.length));
   const edge = `+${'-'.repeat(nameWidth + 2)}+${'-'.repeat(valueWidth + 2)}+`;
-  const lines = rows.map(([name, value]) => `| ${name.padEnd(nameWidth)} | ${value.padEnd(valueWidth)} |`);
+  const lines = cells.map(([name, value]) => `| ${name.padEnd(nameWidth)} | ${value.padEnd(valueWidth)} |`);
   return [edge, ...lines, edge].join('\n');
 }
 

@@ -1,99 +1,119 @@
-/** The demo on a terminal: bars that are drawn again in place. */
-import cliProgress, { type MultiBar, type SingleBar } from 'cli-progress';
+/** The demo on a terminal: bars that are drawn again in place, in as many columns as there are. */
+import { barText, LiveBlock, wrapText } from '../live-block.js';
+import type { Output } from '../output.js';
 import { count, milliseconds, percent } from './figures.js';
-import type { DemoSummary, DemoView, Frame } from './frame.js';
-import { leasesText } from './views.js';
+import type { DemoSummary, DemoView, Frame, ShardFrame } from './frame.js';
 import { summaryTable, verdictLine } from './summary-table.js';
+import { leasesTexts } from './views.js';
 
-const BAR_WIDTH = 24;
 const NAME_WIDTH = 8;
+const BAR_WIDTH = 24;
+const SMALL_BAR_WIDTH = 8;
+/** From here on there is room for long bars. */
+const WIDE = 79;
 
 export class TerminalView implements DemoView {
-  readonly #stream: NodeJS.WriteStream;
+  readonly #output: Output;
+  readonly #block: LiveBlock;
   readonly #hasColor: boolean;
   readonly #totalSeconds: number;
-  #bars: MultiBar | undefined;
-  #time: SingleBar | undefined;
-  #lines: (SingleBar | undefined)[] = [];
+  #elapsedSeconds = 0;
+  #frame: Frame | undefined;
   /** The cursor comes back however the process ends. */
-  readonly #onExit = (): void => this.settle();
+  readonly #onExit = (): void => this.#block.settle();
 
-  constructor(stream: NodeJS.WriteStream, totalSeconds: number, hasColor: boolean) {
-    this.#stream = stream;
+  constructor(output: Output, totalSeconds: number, hasColor: boolean) {
+    this.#output = output;
     this.#totalSeconds = totalSeconds;
     this.#hasColor = hasColor;
+    this.#block = new LiveBlock(output.stdout, (text) => void output.print(text));
   }
 
   note(text: string): void {
-    if (this.#bars === undefined) this.#stream.write(`${text}\n`);
-    else this.#bars.log(`${text}\n`);
+    this.#block.log(text);
   }
 
   tick(elapsedSeconds: number): void {
-    this.#time?.update(Math.min(this.#totalSeconds, elapsedSeconds), {
-      text: timeText(elapsedSeconds, this.#totalSeconds),
-    });
+    this.#elapsedSeconds = Math.min(this.#totalSeconds, elapsedSeconds);
+    if (this.#frame !== undefined) this.#draw(this.#frame);
   }
 
   frame(frame: Frame): void {
-    this.#open(frame.shards.length, frame.leases !== undefined);
-    const [events, latency, leases, main, ...shards] = this.#lines;
-    if (frame.leases !== undefined) leases?.update(0, { text: leasesText(frame.leases) });
-    events?.update(0, {
-      text: `${count(frame.eventsPerSecond)} a second, ${count(frame.seen)} seen of ${count(frame.written)} written`,
-    });
-    latency?.update(0, { text: `put to event: p50 ${milliseconds(frame.p50Ms)}, p99 ${milliseconds(frame.p99Ms)}` });
-    main?.update(Math.round(frame.mainBusy * 100), { text: `${percent(frame.mainBusy)} busy` });
-    for (const [place, { state, busy, watches, eventsPerSecond }] of frame.shards.entries()) {
-      const figures = `${percent(busy)} busy, ${count(eventsPerSecond)} events/s, ${count(watches)} watches`;
-      shards[place]?.update(Math.round(Math.min(1, busy ?? 0) * 100), { text: state === 'running' ? figures : state });
-    }
-    this.tick(frame.elapsedSeconds);
+    if (this.#frame === undefined) process.once('exit', this.#onExit);
+    this.#frame = frame;
+    this.tick(Math.max(frame.second, this.#elapsedSeconds));
   }
 
   settle(): void {
     process.removeListener('exit', this.#onExit);
-    this.#bars?.stop();
-    this.#bars = undefined;
-    this.#time = undefined;
-    this.#lines = [];
+    this.#block.settle();
+    this.#frame = undefined;
   }
 
   summary(summary: DemoSummary): void {
     this.settle();
-    const line = verdictLine(summary);
+    const { columns } = this.#block;
     const color = summary.passed ? '\u001b[32m' : '\u001b[31m';
-    this.#stream.write(`${summaryTable(summary)}\n${this.#hasColor ? `${color}${line}\u001b[0m` : line}\n`);
+    const verdict = wrapText(verdictLine(summary), columns).map((line) =>
+      this.#hasColor ? `${color}${line}\u001b[0m` : line,
+    );
+    void this.#output.print(`${summaryTable(summary, columns)}\n${verdict.join('\n')}\n`);
   }
 
-  #open(shards: number, hasLeases: boolean): void {
-    if (this.#bars !== undefined) return;
-    const bars = new cliProgress.MultiBar({
-      stream: this.#stream,
-      format: '{name} [{bar}] {text}',
-      barsize: BAR_WIDTH,
-      fps: 5,
-      hideCursor: true,
-      // Signals are the demo's, which ends in order.
-      gracefulExit: false,
-      emptyOnZero: true,
-    });
-    this.#bars = bars;
-    process.once('exit', this.#onExit);
-    const line = { format: '{name} {text}' };
-    const bar = (name: string, total: number, options: object = {}): SingleBar =>
-      bars.create(total, 0, { name: name.padEnd(NAME_WIDTH), text: '' }, options);
-    this.#time = bar('time', this.#totalSeconds);
-    this.#lines = [
-      bar('events', 1, line),
-      bar('latency', 1, line),
-      hasLeases ? bar('leases', 1, line) : undefined,
-      bar('main', 100),
-      ...Array.from({ length: shards }, (_, shard) => bar(`shard ${String(shard)}`, 100)),
-    ];
+  #draw(frame: Frame): void {
+    const elapsed = this.#elapsedSeconds;
+    const total = this.#totalSeconds;
+    this.#block.draw((columns) => [
+      barLine('time', elapsed / total, [`${String(Math.floor(elapsed))} of ${String(total)} s`], columns),
+      textLine('events', eventsTexts(frame), columns),
+      textLine('latency', latencyTexts(frame), columns),
+      ...(frame.leases === undefined ? [] : [textLine('leases', leasesTexts(frame.leases), columns)]),
+      barLine('main', frame.mainBusy, [`${percent(frame.mainBusy)} busy`], columns),
+      ...frame.shards.map((shard) =>
+        barLine(`shard ${String(shard.shard)}`, shard.busy ?? 0, shardTexts(shard), columns),
+      ),
+    ]);
   }
 }
 
-function timeText(elapsed: number, total: number): string {
-  return `${String(Math.min(total, Math.round(elapsed)))} of ${String(total)} s`;
+/** Each figure in several lengths, the longest first. */
+function eventsTexts({ eventsPerSecond, seen, written }: Frame): string[] {
+  const rate = count(eventsPerSecond);
+  return [
+    `${rate} a second, ${count(seen)} seen of ${count(written)} written`,
+    `${rate}/s, ${count(seen)} seen of ${count(written)}`,
+    `${rate}/s, ${count(seen)} seen`,
+    `${rate}/s`,
+  ];
+}
+
+function latencyTexts({ p50Ms, p99Ms }: Frame): string[] {
+  const figures = `p50 ${milliseconds(p50Ms)}, p99 ${milliseconds(p99Ms)}`;
+  return [`put to event: ${figures}`, figures];
+}
+
+function shardTexts({ state, busy, eventsPerSecond, watches }: ShardFrame): string[] {
+  if (state !== 'running') return [state];
+  const [share, events] = [percent(busy), count(eventsPerSecond)];
+  return [
+    `${share} busy, ${events} events/s, ${count(watches)} watches`,
+    `${share} busy, ${events} events/s`,
+    `${share}, ${events}/s`,
+    share,
+  ];
+}
+
+function barLine(name: string, share: number, texts: readonly string[], columns: number): string {
+  const bar = barText(share, columns >= WIDE ? BAR_WIDTH : SMALL_BAR_WIDTH);
+  const before = `${name.padEnd(NAME_WIDTH)} ${bar} `;
+  return before + longestFitting(texts, columns - before.length);
+}
+
+function textLine(name: string, texts: readonly string[], columns: number): string {
+  const before = `${name.padEnd(NAME_WIDTH)} `;
+  return before + longestFitting(texts, columns - before.length);
+}
+
+function longestFitting(texts: readonly string[], room: number): string {
+  return texts.find((text) => text.length <= room) ?? texts.at(-1) ?? '';
 }

@@ -4,6 +4,8 @@ import { HelperProcess } from './helper-process.js';
 import type { FromWriter, ToWriter, WriterStart } from './messages.js';
 
 const CLOSE_TIMEOUT_MS = 3_000;
+/** For what is under way when nobody waits for the check any more. */
+const LAST_ANSWERS_MS = 1_000;
 /** Transactions under way are answered or time out within the request's time limit; this is for a writer that hangs. */
 const DONE_TIMEOUT_MS = 20_000;
 
@@ -74,7 +76,13 @@ export class WriterLink {
     return end;
   }
 
+  /** Nothing is written any more when this resolves, unless the server does not answer. */
   async close(): Promise<void> {
+    this.#process.send({ kind: 'stop' });
+    let limit: NodeJS.Timeout | undefined;
+    // A write that is on its way could otherwise arrive after the demo's keys were deleted.
+    await Promise.race([this.ended, new Promise((resolve) => (limit = setTimeout(resolve, LAST_ANSWERS_MS)))]);
+    clearTimeout(limit);
     await this.#process.close(CLOSE_TIMEOUT_MS);
   }
 }

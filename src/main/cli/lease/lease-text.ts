@@ -1,9 +1,9 @@
 /** Leases as the `vigil lease` commands print them. Pure. */
 import type { JsonObject } from '../json-shape.js';
 
-/** Decimal, and in etcdctl's form. */
+/** Decimal, and in etcdctl's form, where a negative one has its sign. */
 export function leaseIdJson(leaseId: bigint): JsonObject {
-  return { leaseId: String(leaseId), leaseIdHex: BigInt.asUintN(64, leaseId).toString(16) };
+  return { leaseId: String(leaseId), leaseIdHex: leaseId.toString(16) };
 }
 
 /** A whole line, as JSON or as text. */

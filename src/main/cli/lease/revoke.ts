@@ -1,11 +1,10 @@
 /** `vigil lease revoke`: ends leases; etcd deletes their keys. */
 import type { Command } from 'commander';
-import { connect } from '../lazy-connect.js';
-import type { CommandContext } from '../command-context.js';
-import { addConnectionFlags, connectOptions, type ConnectionFlags } from '../connection-flags.js';
+import { addConnectionFlags, type ConnectionFlags } from '../connection-flags.js';
 import { exitCode } from '../exit-code.js';
 import { leaseId } from '../option-values.js';
-import { print } from '../output.js';
+import type { CommandContext, Session } from '../session.js';
+import { NO_THREADS, withEtcd } from '../with-etcd.js';
 import { leaseLine } from './lease-text.js';
 
 export function addLeaseRevoke(lease: Command, context: CommandContext): void {
@@ -17,20 +16,19 @@ export function addLeaseRevoke(lease: Command, context: CommandContext): void {
       leaseId(text),
     ]);
   addConnectionFlags(command).action((ids: readonly bigint[], flags: ConnectionFlags) =>
-    context.run(revoke(ids, flags)),
+    context.run((session) => revoke(ids, flags, session)),
   );
 }
 
 /** One by one: an unknown one is told as such, and the rest stays. */
-async function revoke(ids: readonly bigint[], flags: ConnectionFlags): Promise<number> {
-  const etcd = await connect({ ...connectOptions(flags, process.env), shards: 'inline' });
-  try {
+async function revoke(ids: readonly bigint[], flags: ConnectionFlags, session: Session): Promise<number> {
+  const { output, stop } = session;
+  session.isWriting = true;
+  return withEtcd(session, flags, NO_THREADS, async (etcd) => {
     for (const id of ids) {
-      await etcd.leases.revoke(id);
-      await print(leaseLine(flags.json, id, { revoked: true }, `revoked ${String(id)}`));
+      await etcd.leases.revoke(id, { signal: stop.signal });
+      await output.print(leaseLine(flags.json, id, { revoked: true }, `revoked ${String(id)}`));
     }
     return exitCode.ok;
-  } finally {
-    await etcd.close();
-  }
+  });
 }

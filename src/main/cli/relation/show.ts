@@ -1,10 +1,12 @@
 /** `vigil relation show`: where etcd is, as the relation tells it. */
-import type { Command } from 'commander';
+import { InvalidArgumentError, type Command } from 'commander';
 import { EtcdRequires, hookTools } from '../../relation/index.js';
-import type { CommandContext } from '../command-context.js';
 import { exitCode } from '../exit-code.js';
+import { usageError } from '../failure.js';
 import type { JsonObject } from '../json-shape.js';
-import { note, print } from '../output.js';
+import { someText } from '../option-values.js';
+import type { CommandContext, Session } from '../session.js';
+import { unlessStopped } from '../stop.js';
 
 interface ShowFlags {
   readonly scheme?: string;
@@ -16,18 +18,20 @@ export function addRelationShow(relation: Command, context: CommandContext): voi
   relation
     .command('show')
     .description('print the connection string of a relation that requires etcd; exit code 1 while there is none')
-    .argument('[endpoint]', "the endpoint in the charm's metadata", 'etcd')
+    .argument('[endpoint]', "the endpoint in the charm's metadata", someText, 'etcd')
     .option(
       '--scheme <name>',
       'print this in the place of http, so that https becomes it with an s: etcd makes etcds://',
+      scheme,
     )
     .option('--secrets', 'with --json: print key, certificate and CA, too')
     .option('--json', 'JSON, one object')
-    .action((endpoint: string, flags: ShowFlags) => context.run(show(endpoint, flags)));
+    .action((endpoint: string, flags: ShowFlags) => context.run((session) => show(endpoint, flags, session)));
 }
 
-async function show(endpoint: string, flags: ShowFlags): Promise<number> {
-  const requires = await EtcdRequires.load(hookTools(), endpoint);
+async function show(endpoint: string, flags: ShowFlags, { output, stop }: Session): Promise<number> {
+  if (flags.secrets === true && flags.json !== true) throw usageError('relation show: --secrets needs --json');
+  const requires = await unlessStopped(EtcdRequires.load(hookTools(), endpoint), stop.signal);
   const given = requires.getConnectionString();
   const connectionString = flags.scheme === undefined ? given : (given?.replaceAll('http', flags.scheme) ?? null);
   if (flags.json === true) {
@@ -39,8 +43,13 @@ async function show(endpoint: string, flags: ShowFlags): Promise<number> {
       version: requires.getVersion(),
       ...secrets,
     };
-    await print(`${JSON.stringify(seen)}\n`);
-  } else if (connectionString !== null) await print(`${connectionString}\n`);
-  else note(`vigil: endpoint '${endpoint}' offers no etcd yet [relation-not-ready]`);
+    await output.print(`${JSON.stringify(seen)}\n`);
+  } else if (connectionString !== null) await output.print(`${connectionString}\n`);
+  else output.note(`vigil: endpoint '${endpoint}' offers no etcd yet [relation-not-ready]`);
   return connectionString === null ? exitCode.failed : exitCode.ok;
+}
+
+function scheme(text: string): string {
+  if (/^[a-z][a-z0-9+.-]*$/iu.test(text)) return text;
+  throw new InvalidArgumentError('It must be a scheme such as http or etcd, without ://.');
 }

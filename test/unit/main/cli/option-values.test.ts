@@ -26,6 +26,14 @@ describe('values of options', () => {
     for (const text of ['', '0', '694d', '1.5', 'x']) expect(() => leaseId(text)).toThrow(InvalidArgumentError);
   });
 
+  it('wraps no lease id around', () => {
+    expect(leaseId('-9223372036854775808')).toBe(-(2n ** 63n));
+    expect(leaseId('-0x8000000000000000')).toBe(-(2n ** 63n));
+    expect(leaseId('0x7fffffffffffffff')).toBe(2n ** 63n - 1n);
+    for (const text of ['18446744073709551617', '9223372036854775808', '-9223372036854775809', '0x8000000000000000'])
+      expect(() => leaseId(text), text).toThrow(InvalidArgumentError);
+  });
+
   it('reads revisions from 1 to the largest int64', () => {
     expect(revision('9223372036854775807')).toBe(2n ** 63n - 1n);
     for (const text of ['0', '-1', '9223372036854775808', '1.0', ''])

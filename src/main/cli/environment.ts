@@ -1,0 +1,94 @@
+/**
+ * The variables of the environment that a command reads: ETCD_ENDPOINTS, and etcdctl's where they have a meaning here, in
+ * etcdctl's own notation. Pure. Values are never repeated in a message.
+ */
+import { usageError } from './failure.js';
+
+export interface Environment {
+  readonly endpoints: { readonly name: string; readonly text: string } | undefined;
+  readonly cacert: string | undefined;
+  readonly cert: string | undefined;
+  readonly key: string | undefined;
+  readonly skipVerify: boolean;
+  /** False where an endpoint without a scheme shall be spoken to over TLS. */
+  readonly isPlain: boolean;
+  readonly dialTimeoutMs: number | undefined;
+  readonly commandTimeoutMs: number | undefined;
+  readonly keepAliveTimeMs: number | undefined;
+  readonly keepAliveTimeoutMs: number | undefined;
+  /** Variables that are set and have no effect, a line each. */
+  readonly ignored: readonly string[];
+}
+
+/** Ones that would have to be heeded to reach the right cluster, or to reach it as the right user. */
+const LOGIN = ['ETCDCTL_USER', 'ETCDCTL_PASSWORD'] as const;
+const LONGEST_MS = 2 ** 31 - 1;
+/** etcd ends connections that ping more often. */
+const SHORTEST_PING_MS = 5_000;
+const SHORTEST_PING_TIMEOUT_MS = 100;
+const UNIT_MS: Readonly<Record<string, number>> = {
+  ns: 1e-6,
+  us: 1e-3,
+  µs: 1e-3,
+  μs: 1e-3,
+  ms: 1,
+  s: 1_000,
+  m: 60_000,
+  h: 3_600_000,
+};
+
+/**
+ * @param isRead whether endpoints are taken from the environment, so that what is said of them there matters.
+ * @throws EtcdError `invalid-argument` that names the variable.
+ */
+export function readEnvironment(env: NodeJS.ProcessEnv, isRead: boolean): Environment {
+  const endpoints = (['ETCD_ENDPOINTS', 'ETCDCTL_ENDPOINTS'] as const)
+    .map((name) => ({ name, text: given(env, name) ?? '' }))
+    .find(({ text }) => text !== '');
+  if (isRead && endpoints === undefined && given(env, 'ETCDCTL_DISCOVERY_SRV') !== undefined)
+    throw usageError('ETCDCTL_DISCOVERY_SRV is set, and endpoints are not looked up in the DNS: give --endpoints');
+  const login = LOGIN.filter((name) => given(env, name) !== undefined);
+  return {
+    endpoints,
+    cacert: given(env, 'ETCDCTL_CACERT'),
+    cert: given(env, 'ETCDCTL_CERT'),
+    key: given(env, 'ETCDCTL_KEY'),
+    skipVerify: flag(env, 'ETCDCTL_INSECURE_SKIP_TLS_VERIFY') ?? false,
+    isPlain: flag(env, 'ETCDCTL_INSECURE_TRANSPORT') ?? true,
+    dialTimeoutMs: time(env, 'ETCDCTL_DIAL_TIMEOUT', 1),
+    commandTimeoutMs: time(env, 'ETCDCTL_COMMAND_TIMEOUT', 1),
+    keepAliveTimeMs: time(env, 'ETCDCTL_KEEPALIVE_TIME', SHORTEST_PING_MS),
+    keepAliveTimeoutMs: time(env, 'ETCDCTL_KEEPALIVE_TIMEOUT', SHORTEST_PING_TIMEOUT_MS),
+    ignored:
+      login.length === 0
+        ? []
+        : [`logging in is not possible yet; asking without a user, ${login.join(' and ')} ignored`],
+  };
+}
+
+function given(env: NodeJS.ProcessEnv, name: string): string | undefined {
+  const text = env[name];
+  // As etcdctl: set to nothing is not set.
+  return text === '' ? undefined : text;
+}
+
+/** As Go's strconv.ParseBool. */
+function flag(env: NodeJS.ProcessEnv, name: string): boolean | undefined {
+  const text = given(env, name);
+  if (text === undefined) return undefined;
+  if (/^(?:1|t|T|TRUE|true|True)$/u.test(text)) return true;
+  if (/^(?:0|f|F|FALSE|false|False)$/u.test(text)) return false;
+  throw usageError(`${name} must be true or false`);
+}
+
+/** As Go's time.ParseDuration, such as `5s` or `1m30s`; what is shorter than `shortestMs` is taken as that. */
+function time(env: NodeJS.ProcessEnv, name: string, shortestMs: number): number | undefined {
+  const text = given(env, name);
+  if (text === undefined) return undefined;
+  const parts = [...text.matchAll(/(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)/gu)];
+  const totalMs = parts.reduce((sum, [, number, unit]) => sum + Number(number) * (UNIT_MS[unit ?? ''] ?? 0), 0);
+  const isWhole = parts.length > 0 && parts.map(([part]) => part).join('') === text.replace(/^\+/u, '');
+  if (!isWhole || totalMs <= 0 || totalMs > LONGEST_MS)
+    throw usageError(`${name} must be a time such as 500ms, 5s or 1m30s, above 0 and at most 24 days`);
+  return Math.max(shortestMs, Math.round(totalMs));
+}

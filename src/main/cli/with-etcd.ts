@@ -1,0 +1,36 @@
+/** Connects for a command, and closes again whatever happens. */
+import type { Etcd, TransportKind } from '../index.js';
+import { connectionSettings, type ConnectionFlags } from './connection-flags.js';
+import type { Session } from './session.js';
+
+export interface EngineFlags {
+  readonly shards: number | 'inline' | undefined;
+  readonly transport?: TransportKind | undefined;
+}
+
+/** For commands that watch nothing: no thread is needed. */
+export const NO_THREADS: EngineFlags = { shards: 'inline' };
+
+/**
+ * @param use what the command does; ends soon when `session.stop.signal` fires.
+ * @param env the environment to read; the session's unless told otherwise.
+ */
+export async function withEtcd(
+  session: Session,
+  flags: ConnectionFlags,
+  engine: EngineFlags,
+  use: (etcd: Etcd) => Promise<number>,
+  env: NodeJS.ProcessEnv = session.env,
+): Promise<number> {
+  const { options, words, notes } = connectionSettings(flags, env);
+  session.words = words;
+  for (const line of notes) session.output.note(`vigil: ${line}`);
+  // Loaded only now: the engine is most of the start, and help and refusals need nothing of it.
+  const { connect } = await import('../index.js');
+  const etcd = await connect({ ...options, ...engine, signal: session.stop.signal });
+  try {
+    return await use(etcd);
+  } finally {
+    await etcd.close();
+  }
+}
