@@ -36,6 +36,7 @@ const OPTIONS: readonly (readonly [option: RegExp, words: (words: FlagWords) => 
   [/\btls\.ca(?:File)?\b/gu, ({ cacert }) => cacert],
   [/\btls\.cert(?:File)?\b/gu, ({ cert }) => cert],
   [/\btls\.key(?:File)?\b/gu, ({ key }) => key],
+  [/\btls\.passphrase(?:File)?\b/gu, () => '--passphrase-file'],
   [/\btls\.serverName\b/gu, ({ serverName }) => serverName],
   [/\btls\.insecureSkipVerify\b/gu, ({ skipVerify }) => skipVerify],
   [/\btls\.passphrase\b/gu, () => 'a key without a passphrase'],
