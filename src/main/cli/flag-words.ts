@@ -39,7 +39,6 @@ const OPTIONS: readonly (readonly [option: RegExp, words: (words: FlagWords) => 
   [/\btls\.passphrase(?:File)?\b/gu, () => '--passphrase-file'],
   [/\btls\.serverName\b/gu, ({ serverName }) => serverName],
   [/\btls\.insecureSkipVerify\b/gu, ({ skipVerify }) => skipVerify],
-  [/\btls\.passphrase\b/gu, () => 'a key without a passphrase'],
   [/\btls is given but\b/gu, () => 'settings for TLS are given, but'],
   [/, or leave tls out\b/gu, () => ', or leave them out'],
   [/\btls cannot be used\b/gu, ({ cert, key }) => `${cert} and ${key} cannot be used`],
