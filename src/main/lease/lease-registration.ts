@@ -4,11 +4,12 @@
  */
 import { backoffDelayMs } from '../../wire/backoff.js';
 import { EtcdError, toEtcdError } from '../../wire/errors.js';
-import { clearTimeout, setTimeout } from '../../wire/timers.js';
+import { clearTimeout, performanceNow, setTimeout } from '../../wire/timers.js';
 import { Listeners } from '../callbacks.js';
 import { toBytes } from '../../wire/key-range.js';
 import { revokeLimit, type RevokeOptions } from './lease-options.js';
 import type { LeaseSession, SessionEvent } from './lease-session.js';
+import { LATE_PUT_MS, LatePuts } from './late-puts.js';
 import type { Lease } from './lease.js';
 import type { LeasePut } from './lease-rpc.js';
 
@@ -41,6 +42,7 @@ export class Registration {
   #standing: Lease | undefined;
   /** A put is on its way. No other is sent before it has ended: etcd might apply the older one last. */
   #isPutting = false;
+  readonly #late: LatePuts;
   /** Puts that failed since the last one that did not. */
   #failures = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -49,11 +51,12 @@ export class Registration {
   #everStood = false;
 
   /** Made by the lease service. @internal */
-  constructor(session: LeaseSession, put: LeasePut, key: Uint8Array, value: Uint8Array) {
+  constructor(session: LeaseSession, put: LeasePut, key: Uint8Array, value: Uint8Array, lateMs: number = LATE_PUT_MS) {
     this.#session = session;
     this.#put = put;
     this.#key = key;
     this.#value = value;
+    this.#late = new LatePuts(lateMs);
     this.ready = new Promise((resolve, reject) => {
       this.#resolveReady = resolve;
       this.#rejectReady = reject;
@@ -154,19 +157,30 @@ export class Registration {
     if (lease === undefined || this.#isPutting || this.#abort.signal.aborted) return;
     const value = this.#value;
     const isNewest = (): boolean => value === this.#value && lease === this.#session.lease;
+    const sentMs = performanceNow();
     this.#isPutting = true;
     this.#put(this.#key, value, lease.leaseId, { signal: this.#abort.signal, mayRepeat: isNewest }).then(
       () => {
         this.#isPutting = false;
         this.#stands(lease);
         if (!isNewest()) this.#putNewest();
+        else this.#putAgainAfter(this.#late.applied(value, lease.leaseId, sentMs));
       },
       (thrown: unknown) => {
         this.#isPutting = false;
-        if (isNewest()) this.#failed(toEtcdError(thrown));
+        const error = toEtcdError(thrown);
+        this.#late.failed(value, lease.leaseId, error, performanceNow());
+        if (isNewest()) this.#failed(error);
         else this.#putNewest();
       },
     );
+  }
+
+  #putAgainAfter(delayMs: number | undefined): void {
+    if (delayMs === undefined || this.#abort.signal.aborted) return;
+    this.#timer = setTimeout(() => {
+      this.#putNewest();
+    }, delayMs);
   }
 
   #stands(lease: Lease): void {
@@ -188,12 +202,7 @@ export class Registration {
     }
     this.#failures += 1;
     // The session finds out by itself that its lease is gone; until then, and in all other cases, this tries again.
-    this.#timer = setTimeout(
-      () => {
-        this.#putNewest();
-      },
-      backoffDelayMs(this.#failures, BACKOFF, Math.random),
-    );
+    this.#putAgainAfter(backoffDelayMs(this.#failures, BACKOFF, Math.random));
     this.#listeners.tell({ type: 'unregistered', error });
   }
 }

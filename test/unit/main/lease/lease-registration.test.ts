@@ -1,7 +1,7 @@
 /** The one put at a time of a registered key, against a server whose answers the test gives. */
 import { afterEach, describe, expect, it } from 'vitest';
 import { EtcdError } from '../../../../src/wire/errors.js';
-import type { Registration } from '../../../../src/main/lease/lease-registration.js';
+import { Registration } from '../../../../src/main/lease/lease-registration.js';
 import { eventually } from '../../../support/poll.js';
 import { closeRigs, leaseRig, settle, type AskedCall, type LeaseRig, type SentPut } from './lease-rig.js';
 
@@ -115,5 +115,37 @@ describe('a registered key', () => {
     await settle();
     expect(values(rig)).toEqual(['v0', 'v1']);
     expect(registration.isRegistered()).toBe(false);
+  });
+
+  it('puts the newest value once more where one before it may be applied late, and then no more', async () => {
+    const rig = leaseRig();
+    const session = rig.leases.session({ ttlSeconds: 10 });
+    const sent: string[] = [];
+    const answers = [UNAVAILABLE, undefined, undefined];
+    const registration = new Registration(
+      session,
+      (_key, value) => {
+        sent.push(Buffer.from(value).toString());
+        const answer = answers.shift();
+        return answer === undefined ? Promise.resolve() : Promise.reject(answer);
+      },
+      Buffer.from('svc/me'),
+      Buffer.from('v1'),
+      50,
+    );
+    const stood: bigint[] = [];
+    registration.on((event) => {
+      if (event.type === 'registered') stood.push(event.leaseId);
+    });
+    rig.granted(0, 0);
+    await settle();
+    registration.update('v2');
+    await eventually(() => stood.length === 2);
+    await settle();
+    expect(sent).toEqual(['v1', 'v2', 'v2']);
+    registration.update('v3');
+    await eventually(() => stood.length === 3);
+    expect(sent).toEqual(['v1', 'v2', 'v2', 'v3']);
+    registration.release();
   });
 });
