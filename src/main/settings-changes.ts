@@ -38,6 +38,8 @@ export class SettingsChanges {
   #present: ResolvedChange;
   #last: Promise<unknown> = Promise.resolve();
   #files: FileWatch | undefined;
+  /** What new settings are being tried with. */
+  #asking: UnaryClient | undefined;
   /** The last refusal of what certificate files hold: told once. */
   #refusedFiles: string | undefined;
   #isClosed = false;
@@ -99,6 +101,7 @@ export class SettingsChanges {
     this.#isClosed = true;
     this.#onClosed();
     this.#files?.close();
+    this.#asking?.close();
   }
 
   async #change(given: ReconfigureOptions, source: SettingsSource): Promise<ReconfigureResult> {
@@ -106,6 +109,7 @@ export class SettingsChanges {
     const present = this.#present;
     const next = await resolveChange(given, present, what);
     refuseAborted(given.signal);
+    this.#owner.refuseClosed(); // files may have taken a while to read
     const endpoints = next.settings.endpoints.map(({ text }) => text);
     if (sameSettings(present.settings, next.settings)) {
       this.#take({ settings: present.settings, tls: next.tls }, undefined);
@@ -139,12 +143,14 @@ export class SettingsChanges {
     const isToApply = unreachable === 'apply';
     const timeoutMs = isToApply ? Math.min(settings.connectTimeoutMs, INQUIRY_MS) : settings.connectTimeoutMs;
     const unary = new UnaryClient({ settings });
+    this.#asking = unary;
     try {
       return await probe(unary, { timeoutMs, signal });
     } catch (error) {
       if (isToApply && error instanceof EtcdError && error.code === 'connect-failed') return [];
       throw error;
     } finally {
+      this.#asking = undefined;
       unary.close();
     }
   }

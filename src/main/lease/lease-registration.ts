@@ -5,6 +5,7 @@
 import { backoffDelayMs } from '../../wire/backoff.js';
 import { EtcdError, toEtcdError } from '../../wire/errors.js';
 import { clearTimeout, performanceNow, setTimeout } from '../../wire/timers.js';
+import { linkAbort } from '../abort-link.js';
 import { Listeners } from '../callbacks.js';
 import { toBytes } from '../../wire/key-range.js';
 import { revokeLimit, type RevokeOptions } from './lease-options.js';
@@ -46,12 +47,21 @@ export class Registration {
   /** Puts that failed since the last one that did not. */
   #failures = 0;
   #timer: NodeJS.Timeout | undefined;
+  #unlink: () => void = () => undefined;
   #resolveReady: () => void = () => undefined;
   #rejectReady: (error: EtcdError) => void = () => undefined;
   #everStood = false;
 
   /** Made by the lease service. @internal */
-  constructor(session: LeaseSession, put: LeasePut, key: Uint8Array, value: Uint8Array, lateMs: number = LATE_PUT_MS) {
+  constructor(
+    session: LeaseSession,
+    put: LeasePut,
+    key: Uint8Array,
+    value: Uint8Array,
+    engineClosed: AbortSignal,
+    lateMs: number = LATE_PUT_MS,
+  ) {
+    if (!engineClosed.aborted) this.#unlink = linkAbort(engineClosed, () => this.#stop());
     this.#session = session;
     this.#put = put;
     this.#key = key;
@@ -126,6 +136,7 @@ export class Registration {
   }
 
   #stop(): void {
+    this.#unlink();
     clearTimeout(this.#timer);
     this.#abort.abort();
     this.#standing = undefined;

@@ -5,6 +5,7 @@
 import { backoffDelayMs } from '../../wire/backoff.js';
 import { EtcdError, toEtcdError } from '../../wire/errors.js';
 import { clearTimeout, setTimeout } from '../../wire/timers.js';
+import { linkAbort } from '../abort-link.js';
 import { Listeners } from '../callbacks.js';
 import type { LeaseEnd } from './lease-end.js';
 import { revokeLimit, type GrantOptions, type RevokeOptions } from './lease-options.js';
@@ -47,10 +48,13 @@ export class LeaseSession {
   #resolveReady: (lease: Lease) => void = () => undefined;
   #rejectReady: (error: EtcdError) => void = () => undefined;
   #failures = 0;
+  #unlink: () => void = () => undefined;
 
   /** Made by the lease service. @internal */
-  constructor(grant: (signal: AbortSignal) => Promise<Lease>) {
+  constructor(grant: (signal: AbortSignal) => Promise<Lease>, engineClosed: AbortSignal) {
     this.#grant = grant;
+    // Nothing is granted any more then, and nothing is to be waited for. Where it is closed already, the first grant fails.
+    if (!engineClosed.aborted) this.#unlink = linkAbort(engineClosed, () => void this.#end());
     this.ready = new Promise((resolve, reject) => {
       this.#resolveReady = resolve;
       this.#rejectReady = reject;
@@ -99,6 +103,7 @@ export class LeaseSession {
   #end(): Lease | undefined {
     const state = this.#state;
     this.#state = CLOSED;
+    this.#unlink();
     this.#rejectReady(new EtcdError('the session was closed', { code: 'closed', outcome: 'not-sent' }));
     switch (state.kind) {
       case 'granting':
@@ -140,6 +145,7 @@ export class LeaseSession {
       // Closed with its engine: there is nothing to grant another one with.
       if (end.reason === 'released') {
         this.#state = CLOSED;
+        this.#unlink();
         return;
       }
       this.#begin();
@@ -152,6 +158,7 @@ export class LeaseSession {
   #failed(error: EtcdError): void {
     if (error.code === 'closed' || error.code === 'invalid-argument') {
       this.#state = CLOSED;
+      this.#unlink();
       this.#rejectReady(error);
       return;
     }

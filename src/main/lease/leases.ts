@@ -53,6 +53,8 @@ export class Leases {
   readonly #put: LeasePut;
   readonly #revoker: ServerRevoker;
   #isClosed = false;
+  /** Ends the waits of sessions and registrations. */
+  readonly #closed = new AbortController();
 
   /** Made by the engine. @internal */
   constructor(init: LeasesInit) {
@@ -129,7 +131,10 @@ export class Leases {
   session(options: SessionOptions): LeaseSession {
     const ttlSeconds = checkedTtlSeconds(options.ttlSeconds);
     checkedIntervalMs(options.intervalMs);
-    return new LeaseSession((signal) => this.grant({ ttlSeconds, intervalMs: options.intervalMs, signal }));
+    return new LeaseSession(
+      (signal) => this.grant({ ttlSeconds, intervalMs: options.intervalMs, signal }),
+      this.#closed.signal,
+    );
   }
 
   /**
@@ -146,7 +151,13 @@ export class Leases {
   ): Promise<Registration> {
     const { signal } = options;
     refuseAborted(signal);
-    const registration = new Registration(this.session(options), this.#put, toKey(key), toBytes(value, 'value'));
+    const registration = new Registration(
+      this.session(options),
+      this.#put,
+      toKey(key),
+      toBytes(value, 'value'),
+      this.#closed.signal,
+    );
     const unlink = linkAbort(signal, () => {
       registration.close().catch(() => undefined);
     });
@@ -246,6 +257,7 @@ export class Leases {
     this.#room.clock.stop();
     this.#revoker.close();
     this.#upkeep.close(error);
+    this.#closed.abort(error);
   }
 
   async #grant(
