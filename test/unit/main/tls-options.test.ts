@@ -112,7 +112,8 @@ describe('PEM text', () => {
   it('is refused by what it is instead', async () => {
     const der = execFileSync('openssl', ['x509', '-in', certificates.caFile, '-outform', 'der']);
     expect(await refusal({ ca: der })).toMatch(/tls\.ca holds no PEM block .*: it is binary \(DER or PKCS#12\)/u);
-    expect(await refusal({ cert: key, key: cert })).toMatch(/tls\.key holds no PEM block .*, but 'CERTIFICATE'/u);
+    expect(await refusal({ cert: key, key: cert })).toMatch(/tls\.cert holds no PEM block .*, but 'PRIVATE KEY'/u);
+    expect(await refusal({ cert, key: cert })).toMatch(/tls\.key holds no PEM block .*, but 'CERTIFICATE'/u);
     expect(await refusal({ caFile: file('empty', ' \n') })).toMatch(/tls\.caFile '.*empty' is empty/u);
     expect(await refusal({ ca: 'hello' })).toMatch(/tls\.ca holds no PEM block '-----BEGIN CERTIFICATE-----'$/u);
     expect(await refusal({ ca: ca.slice(0, -40) })).toMatch(/tls\.ca holds a PEM block that is cut short/u);
