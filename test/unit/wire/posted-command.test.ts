@@ -49,6 +49,11 @@ describe('commands over the port', () => {
     if (arrived.kind === 'watch') expect(asArrays(arrived)).toEqual(asArrays(command));
   });
 
+  it('a watch command carries what main knew of the store', () => {
+    const known = { clusterId: 2n ** 64n - 1n, revision: 2 ** 52 };
+    expect(overThePort({ kind: 'watch', watches: [], known })).toEqual({ kind: 'watch', watches: [], known });
+  });
+
   it('keys of one command do not keep each other in memory', () => {
     const watches = [1, 2].map((watch) => ({
       ...plain,

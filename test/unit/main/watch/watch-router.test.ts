@@ -21,6 +21,20 @@ function resumedWatches(router: WatchRouter, shard = 0): [number, number, boolea
     .map((spec) => [spec.watch, spec.startRevision, spec.resumed]);
 }
 
+describe('what is known of the store', () => {
+  test('goes to a shard with its watches as they are sent, and to the one that takes its place', async () => {
+    const link = new RecordingLink();
+    let revision = 5;
+    const router = new WatchRouter([link], undefined, () => ({ clusterId: 7n, revision }));
+    const group = new WatchGroup(router, { onBatch: () => undefined }, () => undefined);
+    group.add('a');
+    await turn();
+    expect(link.take('watch')).toMatchObject([{ known: { clusterId: 7n, revision: 5 } }]);
+    revision = 9;
+    expect(router.resume(0)).toMatchObject([{ kind: 'watch', known: { clusterId: 7n, revision: 9 } }]);
+  });
+});
+
 describe('a shard that is replaced', () => {
   test('is given each watch from its next revision, and one that was never created as first asked', async () => {
     const { router, group } = setup();
