@@ -190,8 +190,10 @@ describe('a command that is stopped', () => {
   });
 
   describe.each(SIGNALS)('by %s', (signal, code) => {
+    // What differs by signal is the exit code; for SIGHUP one of the short ones will do.
+    const some = signal === 'SIGHUP' ? SHORT.slice(0, 1) : SHORT;
     it.each([
-      ...SHORT,
+      ...some,
       ['lease revoke', ['lease', 'revoke', '5']] as const,
       ['watch', ['watch', 'k']] as const,
       ['lease hold', ['lease', 'hold', '5']] as const,
