@@ -1,6 +1,8 @@
 /**
  * The bytes of a key or a value, with the usual ways to read them. Main thread; pure.
  */
+import { types } from 'node:util';
+import { describeKind, invalidOption } from '../wire/arguments.js';
 
 /**
  * Bytes of a key or value: a `Uint8Array` that can read itself as text or JSON. It may be a view on a larger block that others
@@ -26,8 +28,9 @@ export class Bytes extends Uint8Array<ArrayBufferLike> {
     return Bytes.view(super.subarray(begin, end));
   }
 
-  /** A view on the bytes of another array. */
+  /** A view on the bytes of another array. @throws EtcdError `invalid-argument` for anything else. */
   static view(bytes: Uint8Array): Bytes {
+    if (!types.isUint8Array(bytes)) throw invalidOption(`view: bytes must be a Uint8Array, not ${describeKind(bytes)}`);
     return new Bytes(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 }

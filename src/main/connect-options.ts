@@ -97,7 +97,7 @@ const INLINE_FLUSH_INTERVAL_MS = 50;
 /** A shard's own thread can be woken more often, for the sake of latency. */
 const FLUSH_INTERVAL_MS = 20;
 
-const rules: OptionTable<ConnectOptions> = {
+export const CONNECT_RULES: OptionTable<ConnectOptions> = {
   endpoints: () => undefined, // parseEndpoints checks and explains them
   tls: tlsRule,
   name: textRule,
@@ -131,7 +131,7 @@ const rules: OptionTable<ConnectOptions> = {
  * @throws EtcdError `invalid-argument` for anything that is not allowed, including a certificate file that cannot be read.
  */
 export async function resolveConnectOptions(given: ConnectOptions): Promise<EngineOptions> {
-  checkOptions<ConnectOptions>(given, rules, 'connect');
+  checkOptions<ConnectOptions>(given, CONNECT_RULES, 'connect');
   const endpoints = parseEndpoints(given.endpoints);
   if (given.tls !== undefined) refusePlainWithTls(endpoints, 'connect');
   const shards = given.shards ?? defaultShards(availableParallelism());

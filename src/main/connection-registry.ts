@@ -1,7 +1,7 @@
 /** The engines that have a name, so that any part of the process finds them. Main thread; one registry a process. */
 import { EtcdError } from '../wire/errors.js';
 import type { Etcd } from './etcd.js';
-import { invalidOption } from '../wire/arguments.js';
+import { invalidOption, textRule } from '../wire/arguments.js';
 
 /** A name is taken before its engine is connected, so that two that connect at once cannot both have it. */
 const named = new Map<string, Etcd | 'connecting'>();
@@ -29,6 +29,7 @@ export function freeName(name: string): void {
  * @throws EtcdError `invalid-argument` when there is none (never connected, connecting still, or closed).
  */
 export function connection(name: string): Etcd {
+  textRule(name, 'connection: name');
   const found = named.get(name);
   if (found !== undefined && found !== 'connecting') return found;
   const why = found === undefined ? 'there is none' : 'it is still connecting';

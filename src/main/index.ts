@@ -35,8 +35,15 @@ export type { LeaseEndListener } from './lease/lease-rows.js';
 export type { LeaseOrId } from './lease/lease-ids.js';
 export type { LeaseRef } from './lease/lease-link.js';
 export type { LeaseTimeToLive } from './lease/lease-rpc.js';
-export type { GrantManyOptions, GrantOptions, KeepAliveOptions, RevokeOptions } from './lease/lease-options.js';
-export type { SessionEvent, SessionListener, SessionOptions } from './lease/lease-session.js';
+export type {
+  GrantManyOptions,
+  GrantOptions,
+  KeepAliveOptions,
+  RegisterOptions,
+  RevokeOptions,
+  SessionOptions,
+} from './lease/lease-options.js';
+export type { SessionEvent, SessionListener } from './lease/lease-session.js';
 export type { RegistrationEvent, RegistrationListener } from './lease/lease-registration.js';
 
 export { Bytes } from './bytes.js';
@@ -46,7 +53,8 @@ export type { Comparator, CompareTarget } from './kv/compare.js';
 export { del, get, put, range } from './kv/operation.js';
 export { Txn } from './kv/txn.js';
 export { txn, TxnBuilder } from './kv/txn-builder.js';
-export type { Comparison, Operation, OperationKind, TxnStep, TxnSteps } from './kv/txn-builder.js';
+export type { TxnStep, TxnSteps } from './kv/txn-builder.js';
+export type { Comparison, Operation, OperationKind } from './kv/txn-parts.js';
 export type { TxnResponse, TxnResult } from './kv/txn-result.js';
 export type { CompactResult, DeleteResult, KeyValue, PutResult, RangeResult, ResponseHeader } from './kv/key-value.js';
 export type {

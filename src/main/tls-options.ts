@@ -13,6 +13,7 @@ import {
   invalidOption,
   textRule,
   type OptionRule,
+  type OptionTable,
 } from '../wire/arguments.js';
 import { checkCertificates, checkPem, openKey, pemText, type PemKind } from './pem-text.js';
 
@@ -42,6 +43,12 @@ const pemRule: OptionRule = (value, name) => {
   throw invalidOption(`${name} must be PEM text (string or Uint8Array), not ${describeValue(value)}`);
 };
 
+/** How certificates are used, wherever they come from. */
+export const TLS_USE_RULES: OptionTable<Pick<TlsOptions, 'serverName' | 'insecureSkipVerify'>> = {
+  serverName: textRule,
+  insecureSkipVerify: booleanRule,
+};
+
 /** Checks names and types; the material itself is checked by {@link readTls}. */
 export const tlsRule: OptionRule = (value, name) => {
   checkOptions<TlsOptions>(
@@ -55,8 +62,7 @@ export const tlsRule: OptionRule = (value, name) => {
       keyFile: textRule,
       passphrase: textRule,
       passphraseFile: textRule,
-      serverName: textRule,
-      insecureSkipVerify: booleanRule,
+      ...TLS_USE_RULES,
     },
     name,
   );

@@ -3,7 +3,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { compare, type CompareTarget } from '../../src/main/kv/compare.js';
 import type { Kv } from '../../src/main/kv/kv.js';
 import { del, get, put, range } from '../../src/main/kv/operation.js';
-import { txn, type Comparison } from '../../src/main/kv/txn-builder.js';
+import { txn } from '../../src/main/kv/txn-builder.js';
+import type { Comparison } from '../../src/main/kv/txn-parts.js';
 import { suiteEtcd } from '../support/suite-etcd.js';
 import { failureOf, kvOf, type KvClient } from './kv-client.js';
 

@@ -1,10 +1,11 @@
 /** An engine that follows a connection file. Main thread. */
+import { textRule } from '../../wire/arguments.js';
 import { toEtcdError } from '../../wire/errors.js';
 import type { Etcd } from '../etcd.js';
 import { FileWatch } from '../file-watch.js';
 import { readConnectionFile } from '../relation/connection-file.js';
 import { offerOfFile } from './connection-offer.js';
-import { connectFollowing, type FollowOptions } from './follower.js';
+import { checkFollowOptions, connectFollowing, type FollowOptions } from './follower.js';
 
 /**
  * Connects to the etcd that a connection file names (see `writeConnectionFile` of etcd-vigil/relation), and follows the file:
@@ -19,6 +20,8 @@ import { connectFollowing, type FollowOptions } from './follower.js';
  * @throws EtcdError as `connect`.
  */
 export async function connectFromFile(path: string, options: FollowOptions = {}): Promise<Etcd> {
+  textRule(path, 'connectFromFile: path');
+  checkFollowOptions(options, 'connectFromFile');
   return connectFollowing(
     {
       name: 'connection-file',

@@ -1,8 +1,9 @@
 /** An engine that follows a relation within this process. Main thread. */
+import { methodsRule } from '../../wire/arguments.js';
 import type { Etcd } from '../etcd.js';
 import type { EtcdConnectionSource } from '../relation/relation-endpoint.js';
 import { offerOfRelation } from './connection-offer.js';
-import { connectFollowing, type FollowOptions } from './follower.js';
+import { checkFollowOptions, connectFollowing, type FollowOptions } from './follower.js';
 
 /**
  * Connects to the etcd that a requiring endpoint offers (`EtcdRequires`, `EtcdClientRequires` of etcd-vigil/relation), and follows
@@ -17,6 +18,8 @@ export async function connectFromRelation(
   requires: Pick<EtcdConnectionSource, 'connection' | 'onConnection'>,
   options: FollowOptions = {},
 ): Promise<Etcd> {
+  methodsRule('a requiring endpoint', 'connection', 'onConnection')(requires, 'connectFromRelation: requires');
+  checkFollowOptions(options, 'connectFromRelation');
   return connectFollowing(
     {
       name: 'relation',

@@ -2,10 +2,12 @@
  * An engine whose endpoints and certificates follow something that changes by itself. Main thread. Waits for the first offer,
  * connects with it, and takes over each later one; what cannot be used is told by `status`, and the last good settings stay.
  */
+import { checkFields, checkOptions, objectRule, type OptionTable } from '../../wire/arguments.js';
 import { toEtcdError, type EtcdError } from '../../wire/errors.js';
 import { clearInterval, setInterval } from '../../wire/timers.js';
 import { abortedError, linkAbort, refuseAborted } from '../abort-link.js';
-import type { ConnectOptions } from '../connect-options.js';
+import { CONNECT_RULES, type ConnectOptions } from '../connect-options.js';
+import { TLS_USE_RULES } from '../tls-options.js';
 import { openEtcd } from '../connect.js';
 import type { Etcd } from '../etcd.js';
 import type { SettingsChanges } from '../settings-changes.js';
@@ -18,6 +20,20 @@ export interface FollowOptions extends Omit<ConnectOptions, 'endpoints' | 'tls'>
   readonly tls?: TlsUse | undefined;
 }
 
+const { endpoints: _endpoints, ...followed } = CONNECT_RULES;
+const FOLLOW_RULES: OptionTable<FollowOptions> = {
+  ...followed,
+  tls: (value, name) => {
+    objectRule(value, name);
+    checkFields<TlsUse>(value, TLS_USE_RULES, name);
+  },
+};
+
+/** @throws EtcdError `invalid-argument`. */
+export function checkFollowOptions(options: FollowOptions, what: string): void {
+  checkOptions<FollowOptions>(options, FOLLOW_RULES, what);
+}
+
 /** What tells of offers. */
 export interface OfferSource {
   readonly name: SettingsSource;
@@ -25,6 +41,7 @@ export interface OfferSource {
   follow(take: (offer: ConnectionOffer | EtcdError) => void): () => void;
 }
 
+/** @param options checked. */
 export async function connectFollowing(source: OfferSource, options: FollowOptions): Promise<Etcd> {
   const { tls: _use, ...connectOptions } = options;
   const { signal } = connectOptions;

@@ -2,19 +2,7 @@
  * What a transaction consists of, step by step. Main thread; sends nothing.
  */
 import { invalidOption } from '../../wire/arguments.js';
-import { compareRequest, operationRequest } from './txn-parts.js';
-
-/** One condition of a transaction, made by `compare`. */
-export interface Comparison {
-  readonly kind: 'comparison';
-}
-
-export type OperationKind = 'put' | 'get' | 'range' | 'delete';
-
-/** One operation of a transaction, made by `put`, `get`, `range` or `del`. */
-export interface Operation<Kind extends OperationKind = OperationKind> {
-  readonly kind: Kind;
-}
+import { compareRequest, operationRequest, type Comparison, type Operation } from './txn-parts.js';
 
 /** What a branch may hold: an operation, or a transaction inside the transaction. */
 export type TxnStep = Operation | TxnBuilder;

@@ -1,10 +1,21 @@
 /**
- * The protobuf form of comparisons and operations. It is kept beside the public objects so that no generated type is part of a
+ * Comparisons and operations, and their protobuf form. It is kept beside the public objects so that no generated type is part of a
  * public one. Main thread; pure.
  */
 import { describeValue, invalidOption } from '../../wire/arguments.js';
 import type { etcdserverpb as rpc } from '../../generated/etcd.js';
-import type { Comparison, Operation, OperationKind } from './txn-builder.js';
+
+/** One condition of a transaction, made by `compare`. */
+export interface Comparison {
+  readonly kind: 'comparison';
+}
+
+export type OperationKind = 'put' | 'get' | 'range' | 'delete';
+
+/** One operation of a transaction, made by `put`, `get`, `range` or `del`. */
+export interface Operation<Kind extends OperationKind = OperationKind> {
+  readonly kind: Kind;
+}
 
 const comparisons = new WeakMap<object, rpc.Compare.$Properties>();
 const operations = new WeakMap<object, rpc.RequestOp.$Properties>();

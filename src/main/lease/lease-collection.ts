@@ -1,5 +1,5 @@
 /** Many leases granted by one call. Main thread; holds columns, not objects. */
-import { EtcdError } from '../../wire/errors.js';
+import { functionRule, integerRule } from '../../wire/arguments.js';
 import type { Lease } from './lease.js';
 import { revokeLimit, type RevokeOptions } from './lease-options.js';
 import type { LeaseEndListener, LeaseRows } from './lease-rows.js';
@@ -21,17 +21,17 @@ export class LeaseCollection implements Iterable<Lease> {
 
   /** The lease at a position from 0; the same object each time. @throws EtcdError `invalid-argument` for any other position. */
   at(index: number): Lease {
-    return this.#rows.handle(this.#checked(index));
+    return this.#rows.handle(this.#checked(index, 'at'));
   }
 
   /** The id at a position, without making a lease object. @throws as {@link at}. */
   leaseIdAt(index: number): bigint {
-    return this.#rows.leaseId(this.#checked(index));
+    return this.#rows.leaseId(this.#checked(index, 'leaseIdAt'));
   }
 
   /** Whether the lease at a position is held, without making a lease object. @throws as {@link at}. */
   isAliveAt(index: number): boolean {
-    return this.#rows.isAlive(this.#checked(index));
+    return this.#rows.isAlive(this.#checked(index, 'isAliveAt'));
   }
 
   /** How many are held at this moment. */
@@ -57,6 +57,7 @@ export class LeaseCollection implements Iterable<Lease> {
    * uncaught exception of the process, in a later turn.
    */
   onEnded(listener: LeaseEndListener): () => void {
+    functionRule(listener, 'onEnded: listener');
     return this.#rows.onEnd(listener);
   }
 
@@ -85,10 +86,9 @@ export class LeaseCollection implements Iterable<Lease> {
     await this.#rows.revoke(rows, revokeLimit({}, rows.length));
   }
 
-  #checked(index: number): number {
-    if (Number.isInteger(index) && index >= 0 && index < this.size) return index;
-    const message = `index must be an integer from 0 to ${String(this.size - 1)}, not ${String(index)}`;
-    throw new EtcdError(message, { code: 'invalid-argument', outcome: 'not-sent' });
+  #checked(index: number, what: string): number {
+    integerRule(0, this.size - 1)(index, `${what}: index`);
+    return index;
   }
 
   #all(): number[] {

@@ -20,8 +20,9 @@ export function leaseIdsOf(leases: unknown): { readonly leaseIds: readonly bigin
 }
 
 function leaseIdOf(lease: unknown): bigint {
-  if (typeof lease === 'bigint') return checkedLeaseId(lease);
-  if (typeof lease === 'object' && lease !== null && 'leaseId' in lease) return checkedLeaseId(lease.leaseId);
+  if (typeof lease === 'bigint') return checkedLeaseId(lease, 'revoke: leases');
+  if (typeof lease === 'object' && lease !== null && 'leaseId' in lease)
+    return checkedLeaseId(lease.leaseId, 'revoke: leases');
   throw invalidOption(`revoke: leases must be a bigint, a lease, or an iterable of these, not ${describeKind(lease)}`);
 }
 

@@ -1,11 +1,19 @@
 /** Options of the lease service and their checks. Main thread; pure. */
-import { EtcdError } from '../../wire/errors.js';
+import {
+  checkOptions,
+  functionRule,
+  integerRule,
+  invalidOption,
+  MAX_TIMEOUT_MS,
+  signalRule,
+  type OptionRule,
+  type OptionTable,
+} from '../../wire/arguments.js';
 import { MAX_TTL_SECONDS, requireInt64 } from '../../wire/int64.js';
 import { CallLimit } from './call-limit.js';
 
 const MIN_INTERVAL_MS = 50;
 const MAX_INTERVAL_MS = 2 ** 32 - 1;
-const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
 /** Options of every grant. */
 export interface GrantManyOptions {
@@ -29,6 +37,14 @@ export interface GrantOptions extends Omit<GrantManyOptions, 'onProgress'> {
   readonly leaseId?: bigint | undefined;
 }
 
+export type SessionOptions = Pick<GrantOptions, 'ttlSeconds' | 'intervalMs'>;
+
+/** Options of `register()`. */
+export interface RegisterOptions extends SessionOptions {
+  /** Gives up before the key stands. */
+  readonly signal?: AbortSignal | undefined;
+}
+
 export interface KeepAliveOptions {
   /** How often to renew. Default: a third of the lease's TTL. More than two thirds of it counts as two thirds. */
   readonly intervalMs?: number | undefined;
@@ -48,42 +64,59 @@ export interface RevokeOptions {
 export const CALL_TIMEOUT_MS = 10_000;
 
 /** @throws EtcdError `invalid-argument`, `aborted`. */
-export function revokeLimit({ timeoutMs, signal }: RevokeOptions, count: number): CallLimit {
-  const checkedMs = timeoutMs === undefined ? undefined : checkedTimeout(timeoutMs, 0);
-  return new CallLimit({ timeoutMs: checkedMs, signal }, CALL_TIMEOUT_MS + count);
+export function revokeLimit(options: RevokeOptions, count: number): CallLimit {
+  checkOptions<RevokeOptions>(options, revokeRules, 'revoke');
+  return new CallLimit(options, CALL_TIMEOUT_MS + count);
 }
 
-export function checkedTtlSeconds(value: number): number {
-  return checkedInteger(value, 'ttlSeconds', 1, MAX_TTL_SECONDS);
-}
+const leaseIdRule: OptionRule = (value, name) => void checkedLeaseId(value, name);
 
-/** 0 stands for the default. */
-export function checkedIntervalMs(value: number | undefined): number {
-  return value === undefined ? 0 : checkedInteger(value, 'intervalMs', MIN_INTERVAL_MS, MAX_INTERVAL_MS);
-}
+const ttlRule = integerRule(1, MAX_TTL_SECONDS);
+const intervalRule = integerRule(MIN_INTERVAL_MS, MAX_INTERVAL_MS);
+const limitRule = integerRule(1, MAX_TIMEOUT_MS);
 
-export function checkedTimeout(value: number | undefined, fallbackMs: number): number {
-  return value === undefined ? fallbackMs : checkedInteger(value, 'timeoutMs', 1, MAX_TIMEOUT_MS);
-}
+const sessionRules: OptionTable<SessionOptions> = { ttlSeconds: ttlRule, intervalMs: intervalRule };
+const registerRules: OptionTable<RegisterOptions> = { ...sessionRules, signal: signalRule };
+const grantRules: OptionTable<GrantOptions> = { ...registerRules, timeoutMs: limitRule, leaseId: leaseIdRule };
+const grantManyRules: OptionTable<GrantManyOptions> = {
+  ...registerRules,
+  timeoutMs: limitRule,
+  onProgress: functionRule,
+};
+const revokeRules: OptionTable<RevokeOptions> = { timeoutMs: limitRule, signal: signalRule };
+const keepAliveRules: OptionTable<KeepAliveOptions> = {
+  intervalMs: intervalRule,
+  timeoutMs: limitRule,
+  signal: signalRule,
+};
+
+/** The checks of options, each by its method: @throws EtcdError `invalid-argument`. */
+export const checkLease = {
+  grant: (options: GrantOptions): void => {
+    checkOptions<GrantOptions>(options, grantRules, 'grant', ['ttlSeconds']);
+  },
+  grantMany: (options: GrantManyOptions): void => {
+    checkOptions<GrantManyOptions>(options, grantManyRules, 'grantMany', ['ttlSeconds']);
+  },
+  keepAlive: (options: KeepAliveOptions): void => {
+    checkOptions<KeepAliveOptions>(options, keepAliveRules, 'keepAlive');
+  },
+  session: (options: SessionOptions): void => {
+    checkOptions<SessionOptions>(options, sessionRules, 'session', ['ttlSeconds']);
+  },
+  register: (options: RegisterOptions): void => {
+    checkOptions<RegisterOptions>(options, registerRules, 'register', ['ttlSeconds']);
+  },
+};
 
 /** Any id but 0, which etcd takes for «choose one»; negative ones are legal. */
-export function checkedLeaseId(value: unknown): bigint {
-  const leaseId = requireInt64(value, 'leaseId');
+export function checkedLeaseId(value: unknown, name: string): bigint {
+  const leaseId = requireInt64(value, name);
   if (leaseId !== 0n) return leaseId;
-  throw new EtcdError('leaseId must not be 0n: leave it out to have one drawn', {
-    code: 'invalid-argument',
-    outcome: 'not-sent',
-  });
+  throw invalidOption(`${name} must not be 0n: leave it out to have one drawn`);
 }
 
 export function checkedCount(value: number): number {
-  return checkedInteger(value, 'count', 1, 1_000_000);
-}
-
-function checkedInteger(value: number, name: string, min: number, max: number): number {
-  if (Number.isInteger(value) && value >= min && value <= max) return value;
-  throw new EtcdError(`${name} must be an integer from ${String(min)} to ${String(max)}, not ${String(value)}`, {
-    code: 'invalid-argument',
-    outcome: 'not-sent',
-  });
+  integerRule(1, 1_000_000)(value, 'grantMany: count');
+  return value;
 }

@@ -2,6 +2,7 @@
  * A registered key: put on a session's lease, and put again whenever the session has a new one or the value changes. Main
  * thread; owns the session and the one put on its way.
  */
+import { functionRule } from '../../wire/arguments.js';
 import { backoffDelayMs } from '../../wire/backoff.js';
 import { EtcdError, toEtcdError } from '../../wire/errors.js';
 import { clearTimeout, performanceNow, setTimeout } from '../../wire/timers.js';
@@ -95,6 +96,7 @@ export class Registration {
    * exception of the process, in a later turn.
    */
   on(listener: RegistrationListener): () => void {
+    functionRule(listener, 'on: listener');
     return this.#listeners.add(listener);
   }
 

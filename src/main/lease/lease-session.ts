@@ -2,13 +2,14 @@
  * A session: a lease that is granted again after it was lost. Main thread; owns the current lease and the wait for the
  * next one.
  */
+import { functionRule } from '../../wire/arguments.js';
 import { backoffDelayMs } from '../../wire/backoff.js';
 import { EtcdError, toEtcdError } from '../../wire/errors.js';
 import { clearTimeout, setTimeout } from '../../wire/timers.js';
 import { linkAbort } from '../abort-link.js';
 import { Listeners } from '../callbacks.js';
 import type { LeaseEnd } from './lease-end.js';
-import { revokeLimit, type GrantOptions, type RevokeOptions } from './lease-options.js';
+import { revokeLimit, type RevokeOptions } from './lease-options.js';
 import type { Lease } from './lease.js';
 
 /** What a session tells. */
@@ -21,8 +22,6 @@ export type SessionEvent =
   | { readonly type: 'retrying'; readonly error: EtcdError; readonly attempt: number };
 
 export type SessionListener = (event: SessionEvent) => void;
-
-export type SessionOptions = Pick<GrantOptions, 'ttlSeconds' | 'intervalMs'>;
 
 const CLOSED = { kind: 'closed', toRevoke: undefined } as const;
 
@@ -73,6 +72,7 @@ export class LeaseSession {
    * exception of the process, in a later turn.
    */
   on(listener: SessionListener): () => void {
+    functionRule(listener, 'on: listener');
     return this.#listeners.add(listener);
   }
 

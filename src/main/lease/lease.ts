@@ -1,4 +1,5 @@
 /** One lease, as the application holds it. A light view on a row; main thread. */
+import { functionRule } from '../../wire/arguments.js';
 import { monotonicMs } from '../../wire/monotonic-clock.js';
 import { Listeners } from '../callbacks.js';
 import { leaseEndedError, type LeaseEnd } from './lease-end.js';
@@ -124,6 +125,7 @@ export class Lease implements LeaseRef {
    * thread. What a listener throws is an uncaught exception of the process, in a later turn; the lease is renewed all the same.
    */
   onRenewed(listener: (renewal: LeaseRenewal) => void): () => void {
+    functionRule(listener, 'onRenewed: listener');
     const listeners = (this.#renewalListeners ??= new Listeners());
     const remove = listeners.add(listener);
     this.#rows.observe(this.#row, true);

@@ -3,12 +3,13 @@
  * shards, takes their reports and hands out light views. Main thread; opens no connection.
  */
 import { randomFillSync } from 'node:crypto';
+import { booleanRule, checkOptions } from '../../wire/arguments.js';
 import { EtcdError, LeaseError } from '../../wire/errors.js';
 import { toBytes, toKey } from '../../wire/key-range.js';
 import type { LeaseCommand, LeaseReport } from '../../wire/lease-contract.js';
 import { HIGH_HALF, LOW_HALF } from '../../wire/lease-state.js';
 import { linkAbort, refuseAborted } from '../abort-link.js';
-import type { CallOptions } from '../unary/call-scope.js';
+import { CALL_RULES, type CallOptions } from '../unary/call-scope.js';
 import { LeaseCollection } from './lease-collection.js';
 import type { Lease } from './lease.js';
 import { CallLimit } from './call-limit.js';
@@ -16,23 +17,23 @@ import type { SystemClocks } from './lease-clock.js';
 import type { LeaseLink } from './lease-link.js';
 import {
   checkedCount,
-  checkedIntervalMs,
   checkedLeaseId,
-  checkedTimeout,
-  checkedTtlSeconds,
+  checkLease,
   type GrantManyOptions,
   type GrantOptions,
   CALL_TIMEOUT_MS,
   revokeLimit,
   type KeepAliveOptions,
+  type RegisterOptions,
   type RevokeOptions,
+  type SessionOptions,
 } from './lease-options.js';
 import { LeaseUpkeep } from './lease-upkeep.js';
 import { leaseIdsOf, type LeaseOrId } from './lease-ids.js';
 import { LeaseRoom } from './lease-room.js';
 import { LeaseRows } from './lease-rows.js';
 import type { LeasePut, LeaseRpc, LeaseTimeToLive } from './lease-rpc.js';
-import { LeaseSession, type SessionOptions } from './lease-session.js';
+import { LeaseSession } from './lease-session.js';
 import { Registration } from './lease-registration.js';
 import { ServerRevoker } from './server-revoker.js';
 
@@ -72,7 +73,8 @@ export class Leases {
    * @throws EtcdError `lease-exists` where `leaseId` is taken, `timeout` where no member answered in time, `aborted`.
    */
   async grant(options: GrantOptions): Promise<Lease> {
-    const ids = options.leaseId === undefined ? drawIds(1) : BigInt64Array.of(checkedLeaseId(options.leaseId));
+    checkLease.grant(options);
+    const ids = options.leaseId === undefined ? drawIds(1) : BigInt64Array.of(options.leaseId);
     const rows = await this.#grant(ids, options.leaseId === undefined, options, CALL_TIMEOUT_MS);
     return rows.handle(0);
   }
@@ -84,6 +86,7 @@ export class Leases {
    * @throws EtcdError as {@link grant}.
    */
   async grantMany(count: number, options: GrantManyOptions): Promise<LeaseCollection> {
+    checkLease.grantMany(options);
     const ids = drawIds(checkedCount(count));
     return new LeaseCollection(await this.#grant(ids, true, options, CALL_TIMEOUT_MS + count));
   }
@@ -96,12 +99,10 @@ export class Leases {
    *   `timeout`, `aborted`.
    */
   async keepAlive(leaseId: bigint, options: KeepAliveOptions = {}): Promise<Lease> {
-    const intervalMs = checkedIntervalMs(options.intervalMs);
-    const ids = BigInt64Array.of(checkedLeaseId(leaseId));
-    const limit = new CallLimit(
-      { signal: options.signal, timeoutMs: checkedTimeout(options.timeoutMs, CALL_TIMEOUT_MS) },
-      CALL_TIMEOUT_MS,
-    );
+    checkLease.keepAlive(options);
+    const { intervalMs = 0, signal, timeoutMs: limitMs } = options;
+    const ids = BigInt64Array.of(checkedLeaseId(leaseId, 'keepAlive: leaseId'));
+    const limit = new CallLimit({ signal, timeoutMs: limitMs ?? CALL_TIMEOUT_MS }, CALL_TIMEOUT_MS);
     for (let found = this.#room.find(leaseId); found !== undefined; found = this.#room.find(leaseId)) {
       const { rows, row } = found;
       if (rows.isAsked(row)) {
@@ -129,12 +130,9 @@ export class Leases {
    * @throws EtcdError `invalid-argument`.
    */
   session(options: SessionOptions): LeaseSession {
-    const ttlSeconds = checkedTtlSeconds(options.ttlSeconds);
-    checkedIntervalMs(options.intervalMs);
-    return new LeaseSession(
-      (signal) => this.grant({ ttlSeconds, intervalMs: options.intervalMs, signal }),
-      this.#closed.signal,
-    );
+    checkLease.session(options);
+    const { ttlSeconds, intervalMs } = options;
+    return new LeaseSession((signal) => this.grant({ ttlSeconds, intervalMs, signal }), this.#closed.signal);
   }
 
   /**
@@ -147,15 +145,18 @@ export class Leases {
   async register(
     key: string | Uint8Array,
     value: string | Uint8Array,
-    options: SessionOptions & { readonly signal?: AbortSignal | undefined },
+    options: RegisterOptions,
   ): Promise<Registration> {
-    const { signal } = options;
+    checkLease.register(options);
+    const { signal, ...sessionOptions } = options;
+    const keyBytes = toKey(key, 'register: key');
+    const valueBytes = toBytes(value, 'register: value');
     refuseAborted(signal);
     const registration = new Registration(
-      this.session(options),
+      this.session(sessionOptions),
       this.#put,
-      toKey(key),
-      toBytes(value, 'value'),
+      keyBytes,
+      valueBytes,
       this.#closed.signal,
     );
     const unlink = linkAbort(signal, () => {
@@ -174,7 +175,8 @@ export class Leases {
 
   /** Renews once; gives the TTL in seconds. @throws EtcdError `lease-not-found`. */
   async keepAliveOnce(leaseId: bigint, options: CallOptions = {}): Promise<number> {
-    const ttlSeconds = await this.#rpc.keepAliveOnce(checkedLeaseId(leaseId), options);
+    checkOptions<CallOptions>(options, CALL_RULES, 'keepAliveOnce');
+    const ttlSeconds = await this.#rpc.keepAliveOnce(checkedLeaseId(leaseId, 'keepAliveOnce: leaseId'), options);
     if (ttlSeconds > 0) return ttlSeconds;
     const message = `lease ${String(leaseId)} is not known to the server`;
     throw new LeaseError(message, leaseId, { code: 'lease-not-found', outcome: 'refused' });
@@ -220,12 +222,14 @@ export class Leases {
     leaseId: bigint,
     options: CallOptions & { readonly keys?: boolean | undefined } = {},
   ): Promise<LeaseTimeToLive | undefined> {
-    return this.#rpc.timeToLive(checkedLeaseId(leaseId), options);
+    checkOptions<CallOptions & { keys?: boolean }>(options, { ...CALL_RULES, keys: booleanRule }, 'timeToLive');
+    return this.#rpc.timeToLive(checkedLeaseId(leaseId, 'timeToLive: leaseId'), options);
   }
 
   /** The ids of all leases of the cluster, whoever holds them. */
-  async *list(options: CallOptions = {}): AsyncGenerator<bigint, void, undefined> {
-    yield* await this.#rpc.list(options);
+  list(options: CallOptions = {}): AsyncGenerator<bigint, void, undefined> {
+    checkOptions<CallOptions>(options, CALL_RULES, 'list');
+    return this.#list(options);
   }
 
   // The engine's side.
@@ -260,15 +264,17 @@ export class Leases {
     this.#closed.abort(error);
   }
 
+  async *#list(options: CallOptions): AsyncGenerator<bigint, void, undefined> {
+    yield* await this.#rpc.list(options);
+  }
+
   async #grant(
     ids: BigInt64Array,
     drawn: boolean,
     options: GrantManyOptions,
     defaultTimeoutMs: number,
   ): Promise<LeaseRows> {
-    const ttlSeconds = checkedTtlSeconds(options.ttlSeconds);
-    const intervalMs = checkedIntervalMs(options.intervalMs);
-    const timeoutMs = checkedTimeout(options.timeoutMs, defaultTimeoutMs);
+    const { ttlSeconds, intervalMs = 0, timeoutMs = defaultTimeoutMs } = options;
     return this.#run(new LeaseRows(this.#room, ids, ttlSeconds, drawn, timeoutMs), intervalMs, options);
   }
 

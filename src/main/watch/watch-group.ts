@@ -1,5 +1,6 @@
 /** Very many watches with one consumer: what `etcd.watchGroup()` gives. Main thread. */
 import { type EtcdError } from '../../wire/errors.js';
+import { requireInt64 } from '../../wire/int64.js';
 import type { RangeInput } from '../../wire/key-range.js';
 import { linkAbort, refuseAborted } from '../abort-link.js';
 import { invalidOption } from '../../wire/arguments.js';
@@ -82,7 +83,7 @@ export class WatchGroup implements AsyncIterable<GroupBatch> {
    */
   add(range: RangeInput, options: GroupWatchOptions = {}): GroupWatch {
     checkGroupWatchOptions(options);
-    const request = watchRequest(range, options);
+    const request = watchRequest(range, options, 'add');
     if (options.watchId !== undefined && this.#members.has(options.watchId)) {
       const label = `${String(options.watchId)}n`;
       throw invalidOption(`add: watchId ${label} is in use in this group; choose another or leave it out`);
@@ -102,6 +103,7 @@ export class WatchGroup implements AsyncIterable<GroupBatch> {
 
   /** The member with this label, unless it has ended. */
   get(watchId: bigint): GroupWatch | undefined {
+    requireInt64(watchId, 'get: watchId');
     return this.#members.get(watchId);
   }
 
@@ -112,6 +114,7 @@ export class WatchGroup implements AsyncIterable<GroupBatch> {
 
   /** Cancels the member with this label. False when there is none. Resolves when the server has been told. */
   async cancel(watchId: bigint): Promise<boolean> {
+    requireInt64(watchId, 'cancel: watchId');
     const member = this.#members.get(watchId);
     if (member === undefined) return false;
     await member.cancel();

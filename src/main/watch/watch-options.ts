@@ -127,8 +127,8 @@ export function checkGroupWatchOptions(options: GroupWatchOptions): void {
  *
  * @throws EtcdError `invalid-argument` for a range that is none.
  */
-export function watchRequest(range: RangeInput, options: WatchRangeOptions): WatchRequest {
-  const { key, rangeEnd } = toKeyRange(range);
+export function watchRequest(range: RangeInput, options: WatchRangeOptions, what: string): WatchRequest {
+  const { key, rangeEnd } = toKeyRange(range, `${what}: range`);
   return {
     key,
     rangeEnd,

@@ -29,7 +29,7 @@ export class Watcher implements AsyncIterable<WatchBatch> {
   /** @internal */
   constructor(router: WatchRouter, range: RangeInput, options: WatchOptions, onLag: (report: LagReport) => void) {
     checkWatchOptions(options);
-    const request = watchRequest(range, options);
+    const request = watchRequest(range, options, 'watch');
     refuseAborted(options.signal);
     this.#router = router;
     this.#outlet = new Outlet({

@@ -131,6 +131,7 @@ describe('a registered key', () => {
       },
       Buffer.from('svc/me'),
       Buffer.from('v1'),
+      new AbortController().signal,
       50,
     );
     const stood: bigint[] = [];
