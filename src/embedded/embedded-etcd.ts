@@ -2,8 +2,9 @@
  * The caller's handle of an embedded server: starts its thread, talks to it, notices its end. Caller's thread.
  */
 import { Worker } from 'node:worker_threads';
+import { describeValue, invalidOption } from '../wire/arguments.js';
 import { EtcdError, errorFromPlain } from '../wire/errors.js';
-import { checkOptions, type EmbeddedEtcdOptions } from './embedded-options.js';
+import { checkStartOptions, type EmbeddedEtcdOptions } from './embedded-options.js';
 import type { FaultResult } from './faults/fault.js';
 import { serverLinks } from './faults/server-link.js';
 import type { ServerCommand, ServerReport, ServerRequest, ServerStart } from './server-messages.js';
@@ -66,7 +67,7 @@ export class EmbeddedEtcd implements AsyncDisposable {
    * be had.
    */
   static async start(options: EmbeddedEtcdOptions = {}): Promise<EmbeddedEtcd> {
-    const start: ServerStart = checkOptions(options);
+    const start: ServerStart = checkStartOptions(options);
     // Flags of the caller's process, such as a test runner's loaders, are not for this thread.
     const worker = new Worker(new URL('./server-thread.js', import.meta.url), {
       workerData: start,
@@ -94,7 +95,7 @@ export class EmbeddedEtcd implements AsyncDisposable {
    */
   async advanceClock(byMs: number): Promise<void> {
     if (!Number.isFinite(byMs) || byMs < 0)
-      throw new EtcdError('EmbeddedEtcd: advanceClock takes milliseconds, 0 or more', { code: 'invalid-argument' });
+      throw invalidOption(`advanceClock: byMs must be milliseconds, 0 or more, not ${describeValue(byMs)}`);
     await this.#send({ kind: 'advance', byMs });
   }
 

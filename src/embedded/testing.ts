@@ -1,7 +1,7 @@
 /**
  * The public names of `etcd-vigil/testing`: faults of an embedded server, and a ledger of its events, for tests.
  */
-export { FaultKit, type InjectedFault } from './faults/fault-kit.js';
+export { FaultKit, type EndpointOptions, type InjectedFault } from './faults/fault-kit.js';
 export type {
   CallAction,
   ConnectionAction,

@@ -1,10 +1,24 @@
 /**
  * The caller's handle of the faults of an embedded server. Caller's thread; everything is done on the server's.
  */
-import { EtcdError } from '../../wire/errors.js';
+import {
+  checkOptions,
+  describeValue,
+  integerRule,
+  invalidOption,
+  optional,
+  stringRule,
+  textRule,
+} from '../../wire/arguments.js';
 import { checkAction, checkFault } from './check-fault.js';
 import type { ConnectionAction, Fault, LedgerEvent, ServerAction } from './fault.js';
 import { serverLinks, type ServerLink } from './server-link.js';
+
+/** Where one more endpoint listens. Defaults: `127.0.0.1`, any free port. */
+export interface EndpointOptions {
+  readonly host?: string | undefined;
+  readonly port?: number | undefined;
+}
 
 /** A fault that was set. */
 export interface InjectedFault {
@@ -35,12 +49,11 @@ export class FaultKit {
    * @throws EtcdError `invalid-argument` for anything else.
    */
   static of(server: object): FaultKit {
-    const link = serverLinks.get(server);
+    const link = typeof server === 'object' ? serverLinks.get(server) : undefined;
     if (link === undefined)
-      throw new EtcdError('FaultKit: give a server that EmbeddedEtcd.start() has started', {
-        code: 'invalid-argument',
-        outcome: 'not-sent',
-      });
+      throw invalidOption(
+        `FaultKit.of: server must be one that EmbeddedEtcd.start() has started, not ${describeValue(server)}`,
+      );
     return new FaultKit(link);
   }
 
@@ -48,7 +61,7 @@ export class FaultKit {
   async inject(fault: Fault): Promise<InjectedFault> {
     this.#lastId += 1;
     const id = this.#lastId;
-    await this.#link({ kind: 'inject', id, fault: checkFault(fault) });
+    await this.#link({ kind: 'inject', id, fault: checkFault(fault, 'inject') });
     return {
       strikes: async () => Number(await this.#link({ kind: 'strikes', id })),
       remove: async () => {
@@ -68,7 +81,8 @@ export class FaultKit {
    * @param endpoint for what is done to connections: only those of this endpoint.
    */
   async act(action: ServerAction | ConnectionAction, endpoint?: string): Promise<void> {
-    await this.#link({ kind: 'act', action: checkAction(action), endpoint });
+    optional(stringRule)(endpoint, 'act: endpoint');
+    await this.#link({ kind: 'act', action: checkAction(action, 'act'), endpoint });
   }
 
   /**
@@ -77,7 +91,8 @@ export class FaultKit {
    *
    * @returns what clients connect to, such as `http://127.0.0.1:40124`.
    */
-  async addEndpoint(options: { readonly host?: string; readonly port?: number } = {}): Promise<string> {
+  async addEndpoint(options: EndpointOptions = {}): Promise<string> {
+    checkOptions<EndpointOptions>(options, { host: textRule, port: integerRule(0, 65_535) }, 'addEndpoint');
     return String(await this.#link({ kind: 'listen', host: options.host ?? '127.0.0.1', port: options.port ?? 0 }));
   }
 

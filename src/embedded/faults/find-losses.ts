@@ -1,8 +1,15 @@
 /**
  * Compares what a watch delivered with the ledger. Pure.
  */
-import { EtcdError } from '../../wire/errors.js';
-import { toKey, type KeyInput } from '../../wire/key-range.js';
+import {
+  checkFields,
+  describeValue,
+  invalidOption,
+  objectRule,
+  type OptionRule,
+  type OptionTable,
+} from '../../wire/arguments.js';
+import { toBytes, toKey, type KeyInput } from '../../wire/key-range.js';
 import type { LedgerEvent } from './fault.js';
 
 /** An event as a watch of this package, or of another, gave it. */
@@ -35,14 +42,33 @@ export interface Losses {
   readonly disordered: readonly string[];
 }
 
+const iterableRule: OptionRule = (value, name) => {
+  if (typeof value !== 'object' || value === null || !(Symbol.iterator in value))
+    throw invalidOption(`${name} must be an iterable of events, not ${describeValue(value)}`);
+};
+
+const revisionRule: OptionRule = (value, name) => {
+  if (typeof value !== 'bigint' && (typeof value !== 'number' || Number.isNaN(value)))
+    throw invalidOption(`${name} must be a number or a bigint, not ${describeValue(value)}`);
+};
+
+const rules: OptionTable<LossScope> = {
+  prefix: (value, name) => void toBytes(value, name),
+  fromRevision: revisionRule,
+  toRevision: revisionRule,
+};
+
 /** Compares event by event. @throws EtcdError `invalid-argument` for keys that are none. */
 export function findLosses(ledger: readonly LedgerEvent[], seen: Iterable<SeenEvent>, scope: LossScope = {}): Losses {
+  iterableRule(ledger, 'findLosses: ledger');
+  iterableRule(seen, 'findLosses: seen');
+  objectRule(scope, 'findLosses: scope');
+  checkFields<LossScope>(scope, rules, 'findLosses');
   const { prefix, fromRevision = 0, toRevision = Infinity } = scope;
-  if (fromRevision > toRevision)
-    throw new EtcdError('findLosses: fromRevision is after toRevision', { code: 'invalid-argument' });
+  if (fromRevision > toRevision) throw invalidOption('findLosses: fromRevision must not be after toRevision');
   const start = prefix === undefined ? '' : latin1(prefix);
   const missing = new Set<string>();
-  for (const { type, revision, key } of ledger) {
+  for (const { type, revision, key } of each(ledger, 'ledger')) {
     const text = latin1(key);
     if (revision >= fromRevision && revision <= toRevision && text.startsWith(start))
       missing.add(name(type, revision, text));
@@ -52,7 +78,7 @@ export function findLosses(ledger: readonly LedgerEvent[], seen: Iterable<SeenEv
   const invented: string[] = [];
   const disordered: string[] = [];
   let latest: number | bigint = 0;
-  for (const { type, revision, key } of seen) {
+  for (const { type, revision, key } of each(seen, 'seen')) {
     const event = name(type, revision, latin1(key));
     if (revision < latest) disordered.push(event);
     else latest = revision;
@@ -60,6 +86,15 @@ export function findLosses(ledger: readonly LedgerEvent[], seen: Iterable<SeenEv
     (known.has(event) ? doubled : invented).push(event);
   }
   return { lost: [...missing], doubled, invented, disordered };
+}
+
+/** The events, each checked when its turn comes: `seen` may be large, and read once only. */
+function* each<Event extends SeenEvent>(events: Iterable<Event>, name: string): Generator<Event, void, undefined> {
+  for (const event of events) {
+    if (typeof event !== 'object' || (event as unknown) === null)
+      throw invalidOption(`findLosses: ${name} must be events, one of them is ${describeValue(event)}`);
+    yield event;
+  }
 }
 
 function name(type: string, revision: number | bigint, keyText: string): string {

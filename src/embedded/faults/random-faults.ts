@@ -1,7 +1,15 @@
 /**
  * Schedules of faults from a seed. Pure: the same seed gives the same faults.
  */
-import { EtcdError } from '../../wire/errors.js';
+import {
+  checkOptions,
+  describeValue,
+  indexRule,
+  integerRule,
+  invalidOption,
+  type OptionTable,
+} from '../../wire/arguments.js';
+import { checkFault } from './check-fault.js';
 import type { Fault } from './fault.js';
 
 /** What to draw from. */
@@ -31,11 +39,20 @@ export const WATCH_FAULTS: readonly Fault[] = [
   { rpc: 'Watch/Watch', at: 'answer', action: refusal },
 ];
 
+const rules: OptionTable<RandomFaultsOptions> = {
+  seed: indexRule,
+  count: integerRule(0, Number.MAX_SAFE_INTEGER),
+  spread: integerRule(0, Number.MAX_SAFE_INTEGER - 1),
+  faults: (value, name) => {
+    if (!Array.isArray(value)) throw invalidOption(`${name} must be an array of faults, not ${describeValue(value)}`);
+    for (const fault of value) checkFault(fault as Fault, `${name} must be an array of faults`);
+  },
+};
+
 /** Draws faults, to be given to {@link FaultKit.inject} one by one. @throws EtcdError `invalid-argument`. */
-export function randomFaults({ seed, count = 10, spread = 20, faults = WATCH_FAULTS }: RandomFaultsOptions): Fault[] {
-  if (!Number.isInteger(seed)) throw invalid('seed must be a whole number');
-  if (!Number.isSafeInteger(count) || count < 0) throw invalid('count must be a whole number from 0 on');
-  if (!Number.isSafeInteger(spread) || spread < 0) throw invalid('spread must be a whole number from 0 on');
+export function randomFaults(options: RandomFaultsOptions): Fault[] {
+  checkOptions<RandomFaultsOptions>(options, rules, 'randomFaults', ['seed']);
+  const { seed, count = 10, spread = 20, faults = WATCH_FAULTS } = options;
   let state = seed >>> 0;
   // A Weyl sequence with a mixer: small, and good enough to choose from lists.
   const below = (limit: number): number => {
@@ -46,11 +63,7 @@ export function randomFaults({ seed, count = 10, spread = 20, faults = WATCH_FAU
   };
   return Array.from({ length: faults.length === 0 ? 0 : count }, () => {
     const fault = faults[below(faults.length)];
-    if (fault === undefined) throw invalid('faults must not be empty');
+    if (fault === undefined) throw invalidOption('randomFaults: faults must not be empty');
     return { ...fault, skip: (fault.skip ?? 0) + below(spread + 1) };
   });
-}
-
-function invalid(message: string): EtcdError {
-  return new EtcdError(`randomFaults: ${message}`, { code: 'invalid-argument' });
 }

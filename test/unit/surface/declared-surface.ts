@@ -199,7 +199,14 @@ class Surface {
         const propertyType = this.#checker.getTypeOfSymbol(property);
         const values = this.#wrongFor([propertyType]).map(({ name: what, value }) => ({
           label: `{ ${[...path, name].join('.')}: ${what} }`,
-          names: name,
+          // Without it, the object may be refused for another field that it lacks.
+          names:
+            value === undefined
+              ? fields
+                  .getProperties()
+                  .map((one) => one.name)
+                  .join('|')
+              : name,
           spoil: (right: unknown) => withField(right, path, sample, name, value),
         }));
         return [...values, ...(path.length < 3 ? this.#wrongFields(propertyType, [...path, name]) : [])];

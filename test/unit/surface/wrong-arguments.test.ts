@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { declaredSurface, type Callable, type WrongArgument } from './declared-surface.js';
 import { makeRig, type Rig } from './surface-rig.js';
 
-const ENTRIES = ['main/index'];
+const ENTRIES = ['main/index', 'embedded/index', 'embedded/testing'];
 /** A call that neither refuses nor answers within this hangs. */
 const HANG_MS = 10_000;
 
