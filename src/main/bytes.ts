@@ -1,8 +1,13 @@
 /**
  * The bytes of a key or a value, with the usual ways to read them. Main thread; pure.
  */
-import { types } from 'node:util';
+import { isUtf8 } from 'node:buffer';
+import { inspect, types } from 'node:util';
 import { describeKind, invalidOption } from '../wire/arguments.js';
+import { bytesForm, defineInspect } from '../wire/text-form.js';
+
+/** Bytes that `inspect` shows. */
+const SHOWN_BYTES = 128;
 
 /**
  * Bytes of a key or value: a `Uint8Array` that can read itself as text or JSON. It may be a view on a larger block that others
@@ -21,6 +26,32 @@ export class Bytes extends Uint8Array<ArrayBufferLike> {
    */
   json<T = unknown>(): T {
     return JSON.parse(this.string()) as T; // what is stored is known to the caller only
+  }
+
+  /** {@link string}: what a template string shows. */
+  override toString(): string {
+    return this.string();
+  }
+
+  /** The text where the bytes are UTF-8, otherwise `{ base64 }`. */
+  toJSON(): string | { readonly base64: string } {
+    return bytesForm(this);
+  }
+
+  /** Of long ones the beginning. */
+  static {
+    defineInspect<Bytes>(Bytes.prototype, function (options) {
+      const shown = this.subarray(0, SHOWN_BYTES);
+      const rest = this.length > SHOWN_BYTES ? `… ${String(this.length - SHOWN_BYTES)} more bytes` : '';
+      // A character may be cut at the end of what is shown.
+      const isText = isUtf8(shown) || (rest !== '' && [1, 2, 3].some((cut) => isUtf8(shown.subarray(0, -cut))));
+      const text = isText ? inspect(shown.string(), options) : `<${shown.#hex()}>`;
+      return `Bytes ${text}${rest}`;
+    });
+  }
+
+  #hex(): string {
+    return Buffer.from(this.buffer, this.byteOffset, this.byteLength).toString('hex');
   }
 
   /** A part of the bytes, as a view. */

@@ -4,6 +4,8 @@
  * port as {@link PlainError} and are rebuilt by {@link errorFromPlain}.
  */
 
+import { jsonForm } from './text-form.js';
+
 /** What went wrong, as a stable string to branch on. The list is closed: a new code is a minor release. */
 export type EtcdErrorCode =
   /** An option, key, range, label or revision that is not allowed; nothing was sent. */
@@ -112,6 +114,13 @@ export class EtcdError extends Error {
     this.retryable = init.retryable ?? false;
     this.endpoint = init.endpoint;
   }
+
+  /** Name, message, code and what else is known, and of the cause its name, message and code; no stack. */
+  toJSON(): Record<string, unknown> {
+    const { name, message, cause } = this;
+    // An error's own message, stack and cause are not enumerable.
+    return jsonForm({ name, message, ...Object.fromEntries(Object.entries(this)), cause: plainCause(cause) });
+  }
 }
 
 /** The history asked for is gone: everything before {@link compactRevision} has been compacted away. */
@@ -205,6 +214,7 @@ export function errorFromPlain(plain: PlainError): EtcdError {
   return new EtcdError(plain.message, init);
 }
 
+/** What is kept of a cause. */
 function plainCause(cause: unknown): PlainCause | undefined {
   if (cause === undefined) return undefined;
   if (!(cause instanceof Error)) return { name: 'Error', message: String(cause) };

@@ -7,6 +7,7 @@ import { toKey, toKeyRange, type KeyInput, type RangeInput } from '../../wire/ke
 import type { CallOptions } from '../unary/call-scope.js';
 import { kvMethods } from '../unary/etcd-methods.js';
 import type { UnaryCallOptions, UnaryCaller } from '../unary/unary-method.js';
+import { plainValue } from '../plain-value.js';
 import type { CompactResult, DeleteResult, KeyValue, PutResult, RangeResult } from './key-value.js';
 import {
   callTable,
@@ -141,7 +142,7 @@ export class Kv {
       physical: options.physical === true,
     };
     const { header } = await this.#caller.call(kvMethods.compact, request, writeCall(options));
-    return { header: headerFrom(header) };
+    return plainValue({ header: headerFrom(header) });
   }
 }
 

@@ -2,6 +2,7 @@
  * Reads a range page by page, all pages at one revision. Main thread.
  */
 import { compareKeys, type KeyRange } from '../../wire/key-range.js';
+import { plainValue } from '../plain-value.js';
 import type { RangeResult } from './key-value.js';
 import type { OptionTable } from '../../wire/arguments.js';
 import { countRule, FILTER_RULES, type RangeFilters } from './kv-options.js';
@@ -56,7 +57,7 @@ export async function* readPages(range: KeyRange, plan: PagePlan, read: ReadPage
     const last = page.kvs.at(-1);
     checkOrder(page, rest.key);
     if (page.more && last === undefined) throw malformed('a page without keys that says there are more');
-    yield { ...page, count, revision };
+    yield plainValue({ ...page, count, revision });
     if (!page.more || last === undefined || left <= 0) return;
     rest = { key: keyAfter(last.key), rangeEnd: range.rangeEnd };
   }

@@ -1,6 +1,7 @@
 /**
  * What a transaction answered, matched with what it was asked. Main thread; pure.
  */
+import { plainValue } from '../plain-value.js';
 import type { etcdserverpb as rpc } from '../../generated/etcd.js';
 import type { ResponseHeader } from './key-value.js';
 import { deleteResultFrom, headerFrom, malformed, putResultFrom, rangeResultFrom } from './responses.js';
@@ -10,7 +11,7 @@ import type { TxnResponse, TxnResult } from './txn-result.js';
 /** @throws EtcdError `malformed-response` where answers and operations do not fit together. */
 export function txnResultFrom(steps: TxnSteps, response: rpc.TxnResponse.$Properties): TxnResult {
   const header = headerFrom(response.header);
-  return { ...branchFrom(steps, response, header), header };
+  return plainValue({ ...branchFrom(steps, response, header), header });
 }
 
 function branchFrom(
@@ -27,17 +28,26 @@ function branchFrom(
 
 function responseFrom(step: TxnStep, answer: rpc.ResponseOp.$Properties, header: ResponseHeader): TxnResponse {
   if (step instanceof TxnBuilder) {
-    return { kind: 'txn', ...branchFrom(step.steps(), present(answer.responseTxn), header) };
+    return plainValue({ kind: 'txn' as const, ...branchFrom(step.steps(), present(answer.responseTxn), header) });
   }
   switch (step.kind) {
     case 'put':
-      return { kind: 'put', ...withoutHeader(putResultFrom(present(answer.responsePut), header)) };
+      return plainValue({ kind: 'put' as const, ...withoutHeader(putResultFrom(present(answer.responsePut), header)) });
     case 'get':
-      return { kind: 'get', kv: rangeResultFrom(present(answer.responseRange), header).kvs[0] ?? null };
+      return plainValue({
+        kind: 'get' as const,
+        kv: rangeResultFrom(present(answer.responseRange), header).kvs[0] ?? null,
+      });
     case 'range':
-      return { kind: 'range', ...withoutHeader(rangeResultFrom(present(answer.responseRange), header)) };
+      return plainValue({
+        kind: 'range' as const,
+        ...withoutHeader(rangeResultFrom(present(answer.responseRange), header)),
+      });
     case 'delete':
-      return { kind: 'delete', ...withoutHeader(deleteResultFrom(present(answer.responseDeleteRange), header)) };
+      return plainValue({
+        kind: 'delete' as const,
+        ...withoutHeader(deleteResultFrom(present(answer.responseDeleteRange), header)),
+      });
     default:
       return step.kind satisfies never;
   }

@@ -1,5 +1,6 @@
 /** Many leases granted by one call. Main thread; holds columns, not objects. */
 import { functionRule, integerRule } from '../../wire/arguments.js';
+import { defineInspect, inspectFields, jsonForm } from '../../wire/text-form.js';
 import type { Lease } from './lease.js';
 import { revokeLimit, type RevokeOptions } from './lease-options.js';
 import type { LeaseEndListener, LeaseRows } from './lease-rows.js';
@@ -74,6 +75,22 @@ export class LeaseCollection implements Iterable<Lease> {
   /** Stops renewing all that live; they run out on the server. */
   release(): void {
     this.#rows.release(this.#all());
+  }
+
+  toJSON(): Record<string, unknown> {
+    const { size, aliveCount } = this;
+    return jsonForm({ size, aliveCount, leases: Array.from({ length: size }, (_, index) => this.leaseIdAt(index)) });
+  }
+
+  toString(): string {
+    return JSON.stringify(this);
+  }
+
+  static {
+    defineInspect<LeaseCollection>(LeaseCollection.prototype, function (options) {
+      const { size, aliveCount, shortestRemainingMs } = this;
+      return inspectFields('LeaseCollection', { size, aliveCount, shortestRemainingMs }, options);
+    });
   }
 
   *[Symbol.iterator](): Iterator<Lease> {

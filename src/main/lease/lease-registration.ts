@@ -5,8 +5,10 @@
 import { functionRule } from '../../wire/arguments.js';
 import { backoffDelayMs } from '../../wire/backoff.js';
 import { EtcdError, toEtcdError } from '../../wire/errors.js';
+import { defineInspect, inspectFields, jsonForm } from '../../wire/text-form.js';
 import { clearTimeout, performanceNow, setTimeout } from '../../wire/timers.js';
 import { linkAbort } from '../abort-link.js';
+import { plainValue } from '../plain-value.js';
 import { Listeners } from '../callbacks.js';
 import { toBytes } from '../../wire/key-range.js';
 import { revokeLimit, type RevokeOptions } from './lease-options.js';
@@ -89,6 +91,20 @@ export class Registration {
   /** The lease that the key stands on, where it does. */
   get leaseId(): bigint | undefined {
     return this.#standing?.leaseId;
+  }
+
+  toJSON(): Record<string, unknown> {
+    return jsonForm({ isRegistered: this.isRegistered(), leaseId: this.leaseId });
+  }
+
+  toString(): string {
+    return JSON.stringify(this);
+  }
+
+  static {
+    defineInspect<Registration>(Registration.prototype, function (options) {
+      return inspectFields('Registration', { isRegistered: this.isRegistered(), leaseId: this.leaseId }, options);
+    });
   }
 
   /**
@@ -202,7 +218,7 @@ export class Registration {
     this.#standing = lease;
     this.#everStood = true;
     this.#resolveReady();
-    this.#listeners.tell({ type: 'registered', leaseId: lease.leaseId });
+    this.#listeners.tell(plainValue({ type: 'registered' as const, leaseId: lease.leaseId }));
   }
 
   #failed(error: EtcdError): void {

@@ -3,6 +3,7 @@
  * objects, promises and signals are made when asked for. Internal to the lease service; main thread.
  */
 import { type EtcdError, LeaseError, errorFromPlain, type PlainError } from '../../wire/errors.js';
+import { plainValue } from '../plain-value.js';
 import type { LeaseEndReason } from '../../wire/lease-contract.js';
 import { LeaseStatus, type LeaseState } from '../../wire/lease-state.js';
 import { performanceNow } from '../../wire/timers.js';
@@ -188,7 +189,7 @@ export class LeaseRows implements LeaseBacking {
   end(row: number): LeaseEnd | undefined {
     if (this.#phase[row] !== Phase.Ended) return undefined;
     const reason = CAUSES[this.#cause[row] ?? 0] ?? 'lost';
-    return { leaseId: this.leaseId(row), reason, error: this.#errors.get(row) };
+    return plainValue({ leaseId: this.leaseId(row), reason, error: this.#errors.get(row) });
   }
 
   onEnd(listener: LeaseEndListener): () => void {
@@ -340,7 +341,7 @@ export class LeaseRows implements LeaseBacking {
     this.#lastDeadlineMs ??= new Float64Array(this.count);
     this.#lastDeadlineMs[row] = deadlineMs;
     if (error !== undefined) this.#errors.set(row, error);
-    const end = { leaseId: this.leaseId(row), reason, error };
+    const end = plainValue({ leaseId: this.leaseId(row), reason, error });
     if (wasRevoking) this.#revocations.settle(row, revokeError(end));
     this.#handles.get(row)?.tellEnd(end);
     this.#endListeners.tell(end);

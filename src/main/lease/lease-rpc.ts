@@ -2,6 +2,8 @@
 import { etcdserverpb as rpc } from '../../generated/etcd.js';
 import { EtcdError } from '../../wire/errors.js';
 import { bigintFromLong, MAX_TTL_SECONDS, type DecodedInt64 } from '../../wire/int64.js';
+import { Bytes } from '../bytes.js';
+import { plainValue } from '../plain-value.js';
 import { long } from '../kv/requests.js';
 import { malformed } from '../kv/responses.js';
 import { kvMethods } from '../unary/etcd-methods.js';
@@ -17,7 +19,7 @@ export interface LeaseTimeToLive {
   /** The TTL it was granted with. */
   readonly grantedTtlSeconds: number;
   /** Keys attached to it, where they were asked for. */
-  readonly keys: readonly Uint8Array[];
+  readonly keys: readonly Bytes[];
 }
 
 export interface LeaseRpc {
@@ -45,12 +47,12 @@ const timeToLiveMethod: UnaryMethod<{ leaseId: bigint; keys: boolean }, LeaseTim
     const answer = rpc.LeaseTimeToLiveResponse.decode(bytes);
     const ttlSeconds = ttlFrom(answer.TTL);
     if (ttlSeconds < 0) return undefined;
-    return {
+    return plainValue({
       leaseId: bigintFromLong(answer.ID),
       ttlSeconds,
       grantedTtlSeconds: ttlFrom(answer.grantedTTL),
-      keys: answer.keys,
-    };
+      keys: answer.keys.map((key) => Bytes.view(key)),
+    });
   },
 };
 

@@ -8,6 +8,7 @@ import { EtcdError, toEtcdError } from '../../wire/errors.js';
 import { clearTimeout, setTimeout } from '../../wire/timers.js';
 import { linkAbort } from '../abort-link.js';
 import { Listeners } from '../callbacks.js';
+import { defineInspect, inspectFields, jsonForm } from '../../wire/text-form.js';
 import type { LeaseEnd } from './lease-end.js';
 import { revokeLimit, type RevokeOptions } from './lease-options.js';
 import type { Lease } from './lease.js';
@@ -65,6 +66,20 @@ export class LeaseSession {
   /** The lease held at this moment; `undefined` between two. */
   get lease(): Lease | undefined {
     return this.#state.kind === 'held' && this.#state.lease.isAlive() ? this.#state.lease : undefined;
+  }
+
+  toJSON(): Record<string, unknown> {
+    return jsonForm({ state: this.#state.kind, lease: this.lease });
+  }
+
+  toString(): string {
+    return JSON.stringify(this);
+  }
+
+  static {
+    defineInspect<LeaseSession>(LeaseSession.prototype, function (options) {
+      return inspectFields('LeaseSession', { state: this.#state.kind, lease: this.lease }, options);
+    });
   }
 
   /**

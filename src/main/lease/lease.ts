@@ -2,6 +2,8 @@
 import { functionRule } from '../../wire/arguments.js';
 import { monotonicMs } from '../../wire/monotonic-clock.js';
 import { Listeners } from '../callbacks.js';
+import { defineInspect, inspectFields, jsonForm } from '../../wire/text-form.js';
+import { plainValue } from '../plain-value.js';
 import { leaseEndedError, type LeaseEnd } from './lease-end.js';
 import type { CallLimit } from './call-limit.js';
 import { revokeLimit, type RevokeOptions } from './lease-options.js';
@@ -135,6 +137,23 @@ export class Lease implements LeaseRef {
     };
   }
 
+  toJSON(): Record<string, unknown> {
+    const { leaseId, ttlSeconds, deadline } = this;
+    return jsonForm({ leaseId, ttlSeconds, deadline, isAlive: this.isAlive() });
+  }
+
+  /** The id, in decimal. */
+  toString(): string {
+    return String(this.leaseId);
+  }
+
+  static {
+    defineInspect<Lease>(Lease.prototype, function (options) {
+      const { leaseId, ttlSeconds, remainingMs } = this;
+      return inspectFields('Lease', { leaseId, ttlSeconds, remainingMs, isAlive: this.isAlive() }, options);
+    });
+  }
+
   /** Revokes the lease, unless it has ended. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#rows.end(this.#row) === undefined) await this.revoke();
@@ -143,7 +162,9 @@ export class Lease implements LeaseRef {
   /** @internal */
   tellRenewed(): void {
     if (this.#renewalListeners === undefined) return;
-    this.#renewalListeners.tell({ leaseId: this.leaseId, ttlSeconds: this.ttlSeconds, deadline: this.deadline });
+    this.#renewalListeners.tell(
+      plainValue({ leaseId: this.leaseId, ttlSeconds: this.ttlSeconds, deadline: this.deadline }),
+    );
   }
 
   /** @internal */

@@ -1,6 +1,8 @@
 /** A run of events in a batch, as an iterable of views. Main thread; pure. */
+import { inspect } from 'node:util';
 import { indexRule } from '../../wire/arguments.js';
 import type { EventBatchData } from '../../wire/event-batch.js';
+import { firstOf, defineInspect } from '../../wire/text-form.js';
 import { WatchEvent } from './watch-event.js';
 
 /** Events that follow each other, in the order of their revisions. */
@@ -21,6 +23,21 @@ export class EventSpan implements Iterable<WatchEvent> {
     indexRule(index, 'at: index');
     const from = index < 0 ? index + this.length : index;
     return from >= 0 && from < this.length ? new WatchEvent(this.#data, this.#first + from) : undefined;
+  }
+
+  toJSON(): readonly WatchEvent[] {
+    return Array.from(this);
+  }
+
+  toString(): string {
+    return JSON.stringify(this);
+  }
+
+  /** The first events, and how many more there are. */
+  static {
+    defineInspect<EventSpan>(EventSpan.prototype, function (options) {
+      return `EventSpan(${String(this.length)}) ${inspect(firstOf(this, this.length), options)}`;
+    });
   }
 
   [Symbol.iterator](): IterableIterator<WatchEvent> {

@@ -1,4 +1,5 @@
 /** What a group delivers at a time: events of many watches that arrived together. Main thread; views made when read. */
+import { firstOf, defineInspect, inspectFields, jsonForm } from '../../wire/text-form.js';
 import { EventSpan } from './event-span.js';
 import type { WatchEntry, WatchSlice } from './watch-entry.js';
 
@@ -42,6 +43,22 @@ export class GroupPart {
   get progress(): boolean {
     return this.length === 0;
   }
+
+  toJSON(): Record<string, unknown> {
+    const { watchId, revision, events } = this;
+    return jsonForm({ watchId, revision, events });
+  }
+
+  toString(): string {
+    return JSON.stringify(this);
+  }
+
+  static {
+    defineInspect<GroupPart>(GroupPart.prototype, function (options) {
+      const { watchId, length, revision, events } = this;
+      return inspectFields('GroupPart', { watchId, length, revision, events }, options);
+    });
+  }
 }
 
 /** Everything that arrived together for the watches of a group. The parts of one watch stand in order. */
@@ -63,6 +80,22 @@ export class GroupBatch implements Iterable<GroupPart> {
   get parts(): readonly GroupPart[] {
     this.#parts ??= Array.from(this);
     return this.#parts;
+  }
+
+  toJSON(): Record<string, unknown> {
+    return jsonForm({ parts: Array.from(this) });
+  }
+
+  toString(): string {
+    return JSON.stringify(this);
+  }
+
+  /** The first parts, and how many more there are. */
+  static {
+    defineInspect<GroupBatch>(GroupBatch.prototype, function (options) {
+      const { eventCount } = this;
+      return inspectFields('GroupBatch', { eventCount, parts: firstOf(this, this.#slice.segmentCount) }, options);
+    });
   }
 
   /** The parts, without an array of them. */

@@ -1,5 +1,6 @@
 /** What a single watch delivers at a time. Main thread; pure views. */
 import { indexRule } from '../../wire/arguments.js';
+import { firstOf, defineInspect, inspectFields, jsonForm } from '../../wire/text-form.js';
 import type { WatchSlice } from './watch-entry.js';
 import { WatchEvent } from './watch-event.js';
 
@@ -44,6 +45,22 @@ export class WatchBatch implements Iterable<WatchEvent> {
       if (from < count) return new WatchEvent(data, (starts[segment] ?? 0) + from);
       from -= count;
     }
+  }
+
+  toJSON(): Record<string, unknown> {
+    return jsonForm({ revision: this.revision, events: Array.from(this) });
+  }
+
+  toString(): string {
+    return JSON.stringify(this);
+  }
+
+  /** The first events, and how many more there are. */
+  static {
+    defineInspect<WatchBatch>(WatchBatch.prototype, function (options) {
+      const { revision, length } = this;
+      return inspectFields('WatchBatch', { length, revision, events: firstOf(this, length) }, options);
+    });
   }
 
   [Symbol.iterator](): IterableIterator<WatchEvent> {

@@ -1,5 +1,6 @@
 /** How a watch ends, as its owner is told. Main thread; pure. */
 import { CompactedError, type EtcdError } from '../../wire/errors.js';
+import { plainValue } from '../plain-value.js';
 
 /** What every end of a watch carries. */
 interface WatchEndBase {
@@ -27,8 +28,8 @@ export type WatchEnd =
 
 /** The end that belongs to an error; no error is a cancel. */
 export function watchEnd(error: EtcdError | undefined, lastRevision: bigint | undefined): WatchEnd {
-  if (error === undefined) return { reason: 'cancelled', lastRevision };
+  if (error === undefined) return plainValue({ reason: 'cancelled', lastRevision });
   if (error instanceof CompactedError)
-    return { reason: 'compacted', compactRevision: error.compactRevision, error, lastRevision };
-  return { reason: error.code === 'reset' ? 'reset' : 'failed', error, lastRevision };
+    return plainValue({ reason: 'compacted', compactRevision: error.compactRevision, error, lastRevision });
+  return plainValue({ reason: error.code === 'reset' ? 'reset' : 'failed', error, lastRevision });
 }

@@ -2,8 +2,10 @@
  * One event of a watch: a view on a row of its batch. Main thread. Nothing is decoded or copied until it is read.
  */
 import { EVENT_DELETE, NO_PREV, type EventBatchData } from '../../wire/event-batch.js';
+import { defineInspect, inspectFields, jsonForm } from '../../wire/text-form.js';
 import { Bytes } from '../bytes.js';
 import type { KeyValue } from '../kv/key-value.js';
+import { plainValue } from '../plain-value.js';
 import { copyRows } from './copy-rows.js';
 
 /**
@@ -68,14 +70,35 @@ export class WatchEvent {
     const { prev, heap } = this.#data;
     const start = prev?.valueStart[this.#row] ?? NO_PREV;
     if (prev === undefined || start === NO_PREV) return undefined;
-    return {
+    return plainValue({
       key: this.key,
       value: bytesAt(heap, start, prev.valueLength[this.#row] ?? 0),
       modRevision: BigInt(prev.modRevision[this.#row] ?? 0),
       createRevision: BigInt(prev.createRevision[this.#row] ?? 0),
       version: BigInt(prev.version[this.#row] ?? 0),
       lease: prev.lease[this.#row] ?? 0n,
-    };
+    });
+  }
+
+  /** As `vigil watch --json` prints it: without value, version and lease for a delete. */
+  toJSON(): Record<string, unknown> {
+    const { type, key, modRevision, prevKv } = this;
+    if (type === 'delete') return jsonForm({ type, key, modRevision, prevKv });
+    const { value, createRevision, version, lease } = this;
+    return jsonForm({ type, key, value, createRevision, modRevision, version, lease, prevKv });
+  }
+
+  toString(): string {
+    return JSON.stringify(this);
+  }
+
+  static {
+    defineInspect<WatchEvent>(WatchEvent.prototype, function (options) {
+      const { type, key, value, modRevision, createRevision, version, lease, prevKv } = this;
+      const previous = prevKv === undefined ? {} : { prevKv };
+      const fields = { type, key, value, modRevision, createRevision, version, lease, ...previous };
+      return inspectFields('WatchEvent', fields, options);
+    });
   }
 
   /** This event with bytes of its own, so that keeping it does not keep its batch. */

@@ -9,6 +9,7 @@ import { SEGMENT_PROGRESS, type EventBatchData } from '../../wire/event-batch.js
 import { leastLoadedShard } from '../placement.js';
 import { BatchSlice } from './batch-slice.js';
 import { BatchSorter } from './batch-sorter.js';
+import { plainValue } from '../plain-value.js';
 import { ProgressRequests, type ProgressOptions } from './progress-requests.js';
 import { WatchEntry, type SegmentSink } from './watch-entry.js';
 import type { WatchRequest } from './watch-request.js';
@@ -245,7 +246,7 @@ export class WatchRouter {
       entry.first = startRevision;
       entry.next = Math.max(entry.next, startRevision);
     }
-    entry.ready.resolve({ startRevision: BigInt(startRevision) });
+    entry.ready.resolve(plainValue({ startRevision: BigInt(startRevision) }));
   }
 
   #ended(shard: number, watch: number, error: EtcdError | undefined): void {
