@@ -44,7 +44,11 @@ const pemRule: OptionRule = (value, name) => {
 };
 
 /** How certificates are used, wherever they come from. */
-export const TLS_USE_RULES: OptionTable<Pick<TlsOptions, 'serverName' | 'insecureSkipVerify'>> = {
+export const TLS_USE_RULES: OptionTable<
+  Pick<TlsOptions, 'serverName' | 'insecureSkipVerify' | 'passphrase' | 'passphraseFile'>
+> = {
+  passphrase: textRule,
+  passphraseFile: textRule,
   serverName: textRule,
   insecureSkipVerify: booleanRule,
 };
@@ -60,8 +64,6 @@ export const tlsRule: OptionRule = (value, name) => {
       certFile: textRule,
       key: pemRule,
       keyFile: textRule,
-      passphrase: textRule,
-      passphraseFile: textRule,
       ...TLS_USE_RULES,
     },
     name,
