@@ -149,29 +149,35 @@ export class Outlet<View> implements WatchOwner {
     return Promise.all(cancelled).then(() => undefined);
   }
 
-  /** Whether the slice is still to be queued although the queue is full. Progress makes nobody lag. */
+  /**
+   * Whether the slice is still to be queued although the queue is full. Progress costs nothing, so it detaches nobody; but a watch that
+   * asked to be ended when it falls behind is told so by whatever comes next behind its unread events.
+   */
   #overBudget(slice: WatchSlice): boolean {
     const { segmentEvents, modRevision } = slice.data;
     const wasLagging = this.#lagging.size > 0;
     const isFatal = this.#options.onLag === 'fail';
-    let hasEvents = false;
+    let isAnyEnded = false;
     for (let index = 0; index < slice.segmentCount; index += 1) {
       const segment = slice.segmentAt(index);
       const entry = slice.entryOf(segment);
-      if (entry === undefined || (segmentEvents[segment] ?? 0) === 0) continue;
-      hasEvents = true;
-      if (this.#lagging.has(entry) || this.#ending.has(entry)) continue;
+      const hasEvents = (segmentEvents[segment] ?? 0) > 0;
+      if (entry === undefined || this.#lagging.has(entry) || this.#ending.has(entry)) continue;
       if (isFatal) {
+        if (!hasEvents && this.#delivery.firstQueuedRevision(entry) === undefined) continue;
+        isAnyEnded = true;
         this.#router.drop(entry);
-        this.#endLater(entry, this.#laggingError(), before(modRevision[slice.starts[segment] ?? 0] ?? 0, entry));
-      } else {
+        const first = modRevision[slice.starts[segment] ?? 0] ?? 0;
+        // Progress that is not read takes no event along: everything up to it was delivered.
+        this.#endLater(entry, this.#laggingError(), hasEvents ? before(first, entry) : entry.lastReceived);
+      } else if (hasEvents) {
         this.#lagging.add(entry);
         entry.lagging = true;
         this.#router.moved(entry);
       }
     }
     if (!wasLagging && this.#lagging.size > 0) this.#options.onLagChanged(this.#lagging.size);
-    return !isFatal || !hasEvents;
+    return !isAnyEnded;
   }
 
   #drained(): void {

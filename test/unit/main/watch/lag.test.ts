@@ -92,7 +92,7 @@ describe('a consumer behind its budget', () => {
     await iterator;
   });
 
-  test('is not ended by progress which it did not read', async () => {
+  test('that is ended by progress which it did not read has everything up to that delivered', async () => {
     const { router, group } = setup({ onLag: 'fail' });
     const slow = group.add('a', { progressNotify: true });
     await turn();
@@ -100,7 +100,7 @@ describe('a consumer behind its budget', () => {
     router.batch(batchOf({ watch: 1, progress: 7 }));
     expect(await readRevisions(group, 4)).toEqual([1, 2, 3, 4]);
     void group.close();
-    expect(await slow.ended).toMatchObject({ reason: 'cancelled', lastRevision: 7n });
+    expect(await slow.ended).toMatchObject({ reason: 'failed', error: { code: 'lagging' }, lastRevision: 7n });
   });
 
   test('does not keep a whole batch for the few events of it that wait', () => {
