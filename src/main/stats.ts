@@ -10,7 +10,7 @@ export interface ShardSummary {
   readonly epoch: number;
   /** Watches placed on it. */
   readonly watchers: number;
-  /** Its own figures; undefined when it did not answer in time. */
+  /** Its own figures; undefined where it does not run, or did not answer in time. */
   readonly stats: ShardStats | undefined;
 }
 

@@ -127,14 +127,6 @@ export function methodsRule(what: string, ...methods: readonly string[]): Option
   };
 }
 
-/** An array each of whose elements keeps the rule. */
-export function arrayRule(rule: OptionRule, what: string): OptionRule {
-  return (value, name) => {
-    if (!Array.isArray(value)) throw invalidOption(`${name} must be ${what}, not ${describeValue(value)}`);
-    for (const element of value) rule(element, `${name} must be ${what}: each`);
-  };
-}
-
 /** The longest time limit that a timer can keep. */
 export const MAX_TIMEOUT_MS = 2_147_483_647;
 

@@ -44,7 +44,7 @@ function parseEndpoint(input: unknown): Endpoint {
   if (text === '') throw invalidOption(`an endpoint is empty; ${ALLOWED}`);
   if (text.includes('@')) {
     throw invalidOption(
-      `endpoint '${withoutUserinfo(text)}' carries credentials; give them with the option auth instead`,
+      `endpoint '${withoutUserinfo(text)}' carries a user name or password, which are not supported: use client certificates (option tls)`,
     );
   }
   const schemeEnd = text.indexOf('://');

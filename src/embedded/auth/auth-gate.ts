@@ -1,5 +1,5 @@
 /**
- * What the services ask about the caller of an RPC: who it is, and whether it may. Types only; `AuthStore` is the gate.
+ * What the services ask about the caller of an RPC: who it is, and whether it may. Types only; `PermissionGate` is the gate.
  * Every check throws an `RpcFailure` with etcd's code and text, and passes everything while authentication is off.
  */
 

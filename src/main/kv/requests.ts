@@ -1,6 +1,5 @@
 /**
- * Checked options to protobuf requests. Main thread; pure. Every key of the kv service goes through here on its way out, so
- * this is where a namespace is put in front.
+ * Checked options to protobuf requests. Main thread; pure.
  */
 import { longFromBigint } from '../../wire/int64.js';
 import { invalidOption } from '../../wire/arguments.js';

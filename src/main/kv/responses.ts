@@ -1,6 +1,5 @@
 /**
- * Decoded protobuf answers to the public types. Main thread; pure. The way back for every key: where a namespace is taken
- * off again.
+ * Decoded protobuf answers to the public types. Main thread; pure.
  */
 import { EtcdError } from '../../wire/errors.js';
 import { bigintFromLong, type DecodedInt64 } from '../../wire/int64.js';

@@ -76,15 +76,6 @@ export function checkClientChain(chain: unknown): { readonly pem: string; readon
   return { pem, commonName };
 }
 
-/** The common name of the first certificate of a chain; undefined where the text holds none. Never throws. */
-export function commonNameOfChain(chain: string): string | undefined {
-  try {
-    return commonNameOf(readCertificates(pemLines(chain, 'cert'), 'cert')[0]);
-  } catch {
-    return undefined;
-  }
-}
-
 /**
  * The certificates of a text, at least one.
  *

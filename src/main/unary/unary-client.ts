@@ -25,7 +25,7 @@ const ROUND_BACKOFF = { initialMs: 25, maxMs: 500 };
 
 export interface UnaryClientOptions {
   readonly settings: ConnectionSettings;
-  /** Limit for a call that names none, in milliseconds. Default 5,000. */
+  /** Limit for a call that names none, in milliseconds. Default 10,000. */
   readonly requestTimeoutMs?: number | undefined;
   /** Headers for each attempt, such as the token; asked for anew each time. */
   readonly metadata?: (() => Readonly<Record<string, string>>) | undefined;
