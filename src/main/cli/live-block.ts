@@ -5,7 +5,7 @@
 import cliProgress from 'cli-progress';
 import type { OutputStream } from './output.js';
 
-export type Screen = Pick<OutputStream, 'columns' | 'rows' | 'on' | 'off'>;
+export type Screen = Pick<OutputStream, 'columns' | 'rows' | 'getWindowSize' | 'on' | 'off'>;
 
 const DEFAULT_COLUMNS = 80;
 const DEFAULT_ROWS = 24;
@@ -70,7 +70,8 @@ export class LiveBlock {
   }
 
   get #width(): number {
-    return this.#screen.columns ?? DEFAULT_COLUMNS;
+    // Asked anew: what is drawn between a change of size and the signal of it would be of the wrong width.
+    return this.#screen.getWindowSize?.()[0] ?? this.#screen.columns ?? DEFAULT_COLUMNS;
   }
 
   #redraw(above: string): void {

@@ -9,6 +9,8 @@ export type OutputStream = Writable & {
   readonly isTTY?: boolean | undefined;
   readonly columns?: number | undefined;
   readonly rows?: number | undefined;
+  /** A terminal's columns and rows as they are at this moment; `columns` follows with the next turn only. */
+  getWindowSize?(): [number, number];
 };
 
 /** Why nothing more can be written. */
@@ -55,11 +57,11 @@ export class Output {
     return this.#stdout.isBroken;
   }
 
-  get stdout(): Pick<OutputStream, 'isTTY' | 'columns' | 'rows' | 'on' | 'off'> {
+  get stdout(): Pick<OutputStream, 'isTTY' | 'columns' | 'rows' | 'getWindowSize' | 'on' | 'off'> {
     return this.#stdout.stream;
   }
 
-  get stderr(): Pick<OutputStream, 'isTTY' | 'columns' | 'rows' | 'on' | 'off'> {
+  get stderr(): Pick<OutputStream, 'isTTY' | 'columns' | 'rows' | 'getWindowSize' | 'on' | 'off'> {
     return this.#stderr.stream;
   }
 

@@ -118,6 +118,17 @@ describe('the demo on a terminal', () => {
     expect(terminal.wrapped).toEqual([]);
   });
 
+  it('draws by the size that the terminal has, though it was not told of the change yet', () => {
+    const terminal = new FakeTerminal(120);
+    const screen = { columns: 120, rows: 24, getWindowSize: (): [number, number] => [terminal.columns, 24] };
+    const block = new LiveBlock({ ...screen, on: () => undefined, off: () => undefined } as never, terminal.write);
+    block.draw(() => ['x'.repeat(100), 'y']);
+    terminal.resize(40);
+    block.draw((columns) => ['z'.repeat(columns), 'y']);
+    expect(terminal.text).toBe(`${'z'.repeat(39)}\ny\n`);
+    expect(terminal.wrapped).toEqual([]);
+  });
+
   it('shows the first lines where there are fewer rows than lines', () => {
     const terminal = new FakeTerminal(80, 5);
     const view = new TerminalView(outputOn(terminal), 20, false);
