@@ -137,12 +137,25 @@ class ShardThread {
         // After the task was given to it, which makes the port keep the process alive.
         setImmediate(() => this.setRef(this.#isRef));
       });
-      this.#pool.run(task, { transferList: [task.port] }).then(
-        () => resolve(undefined),
-        (error: unknown) => resolve(error ?? new Error('the worker ended')),
-      );
+      try {
+        this.#pool.run(task, { transferList: [task.port] }).then(
+          () => resolve(undefined),
+          (error: unknown) => resolve(error ?? new Error('the worker ended')),
+        );
+      } catch (error) {
+        // Not even a thread could be made. Piscina would end the task that it kept by a rejection that nobody can catch.
+        this.#closed = Promise.resolve();
+        resolve(explained(error));
+      }
     });
   }
+}
+
+function explained(error: unknown): unknown {
+  if (!(error instanceof Error && 'code' in error && error.code === 'ERR_ACCESS_DENIED')) return error;
+  const what =
+    "Node's permission model refuses worker threads: start node with --allow-worker, or use shards: 'inline'";
+  return new Error(what, { cause: error });
 }
 
 /** Piscina's record of a thread, as far as it is used. */
