@@ -1,7 +1,11 @@
 /** Reads a batch, in the layout of event-batch.ts. Main thread; pure. Only this file uses msgpackr. */
-import { Unpackr } from 'msgpackr';
+import type * as msgpackr from 'msgpackr';
+// msgpackr itself would load native code, for texts, of which a batch has none.
+import * as reader from 'msgpackr/unpack';
 import { HAS_LEASE, HAS_PREV, type EventBatchData } from './event-batch.js';
 
+// Its declarations lead nowhere under nodenext; they are those of the package.
+const { Unpackr } = reader as Pick<typeof msgpackr, 'Unpackr'>;
 const unpackr = new Unpackr({ useRecords: false, copyBuffers: false });
 
 /** Reads a batch that seal-batch.ts made. Columns and heap are views on `bytes`. */
