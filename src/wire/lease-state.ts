@@ -85,6 +85,11 @@ export class LeaseState {
     return new LeaseState(new SharedArrayBuffer(HEADER_BYTES + Math.ceil(capacity / 8) * 8 * ROW_BYTES));
   }
 
+  /** Whether this slot ever had a lease. Slots are taken from 0 on, and no id is 0. */
+  hasBeenUsed(slot: number): boolean {
+    return slot < this.capacity && this.leaseId[slot] !== 0n;
+  }
+
   status(slot: number): LeaseStatusCode {
     return Atomics.load(this.#status, slot) as LeaseStatusCode; // only setStatus writes it
   }
@@ -134,8 +139,14 @@ export class LeaseState {
     return Atomics.load(this.#counters, HALTS);
   }
 
-  /** Called by main when it finds that it hung: the shard ends every lease it holds, whatever it saw itself. */
+  /**
+   * Called by main when it finds that it hung: the shard ends every lease it holds, whatever it saw itself. Until it does, they
+   * are marked here, so that main takes none of them for alive.
+   */
   requestHalt(): void {
+    for (let slot = 0; this.hasBeenUsed(slot); slot += 1) {
+      Atomics.compareExchange(this.#status, slot, LeaseStatus.Live, LeaseStatus.Halted);
+    }
     Atomics.add(this.#counters, HALTS, 1);
   }
 

@@ -275,6 +275,8 @@ export class LeaseRows implements LeaseBacking {
   }
 
   renewed(row: number): void {
+    // Given back since, while the report was on its way.
+    if (this.#phase[row] !== Phase.Live) return;
     this.#handles.get(row)?.tellRenewed();
   }
 

@@ -13,7 +13,15 @@ export interface LeaseClock {
   wallMs(): number;
   /** Time since the machine started, suspensions included; `undefined` where the system does not tell. */
   bootMs?(): number | undefined;
+  /** The step in which that is counted. Default 0. */
+  readonly bootStepMs?: number | undefined;
 }
+
+/**
+ * Notices that the machine slept or main hung, and ends the leases that this ended. Gives all the time slept so far, in ms:
+ * added to the monotonic clock, it makes a time that passes as it does on the servers.
+ */
+export type LookAtClocks = () => number;
 
 /** A timer that was set; {@link LeaseTimers.clear} takes it back. */
 export type TimerHandle = NodeJS.Timeout | number;

@@ -17,6 +17,8 @@ export interface HaltVerdict {
 const SUSPENSION_MS = 1_000;
 
 export class HaltWatch {
+  /** All that the monotonic clock has missed so far. Added to it, it gives a time that passes as it does on the servers. */
+  sleptMs = 0;
   readonly #state: LeaseState;
   readonly #clock: LeaseClock;
   #halts: number;
@@ -36,7 +38,9 @@ export class HaltWatch {
     const halts = this.#state.halts;
     const hung = halts !== this.#halts || this.#state.hasHung(nowMs);
     this.#halts = halts;
-    return { hung, suspendedMs: this.#suspendedMs(nowMs) };
+    const suspendedMs = this.#suspendedMs(nowMs);
+    this.sleptMs += suspendedMs;
+    return { hung, suspendedMs };
   }
 
   #suspendedMs(nowMs: number): number {
@@ -50,7 +54,8 @@ export class HaltWatch {
     this.#state.bootAheadMs = bootAheadMs;
     if (Number.isNaN(before) || Number.isNaN(bootAheadMs)) return jumpMs;
     const sleptMs = bootAheadMs - before;
-    return sleptMs >= SUSPENSION_MS / 2 ? sleptMs : 0;
+    // Rather a little too much than too little: a deadline must not lie behind the server's.
+    return sleptMs >= SUSPENSION_MS / 2 ? sleptMs + (this.#clock.bootStepMs ?? 0) : 0;
   }
 
   /** NaN where the system does not tell. */

@@ -6,7 +6,7 @@
 import { backoffDelayMs } from '../../wire/backoff.js';
 import { EtcdError, LeaseError, toEtcdError } from '../../wire/errors.js';
 import { wantsToken } from '../credentials.js';
-import type { LeaseEngineInit } from './engine-parts.js';
+import type { LeaseEngineInit, LookAtClocks } from './engine-parts.js';
 import type { Lane, LeaseLanes } from './lease-lanes.js';
 import { decodeGrantTtl, encodeGrant, encodeRevoke, LEASE_GRANT_PATH, LEASE_REVOKE_PATH } from './lease-messages.js';
 import type { LeaseReports } from './lease-reports.js';
@@ -24,6 +24,7 @@ export interface LeaseCallsParts {
   readonly reports: LeaseReports;
   readonly renewer: Renewer;
   readonly lanes: () => LeaseLanes;
+  readonly look: LookAtClocks;
 }
 
 export class LeaseCalls {
@@ -58,6 +59,15 @@ export class LeaseCalls {
     if (isNew) table.attempts[slot] = 0;
     table.giveUpMs[slot] = isNew || isLate ? giveUpMs : Math.max(giveUpMs, table.giveUpMs[slot] ?? 0);
     this.add(slot);
+  }
+
+  /** A lease that was taken for one of ours granted before is not there: it is granted after all, in what time is left. */
+  regrant(slot: number): void {
+    this.#table.setFlag(slot, SlotFlag.Foreign, false);
+    this.#table.setState(slot, SlotState.Granting);
+    this.#table.stream[slot] = undefined;
+    this.add(slot);
+    this.pump();
   }
 
   /** Whether calls wait for others to be answered. */
@@ -118,6 +128,8 @@ export class LeaseCalls {
     const generation = table.generation[slot] ?? 0;
     const leaseId = table.leaseId(slot);
     const metadata = this.#parts.init.credentials.metadata();
+    // As the servers count, since the machine may sleep until the answer is read.
+    const sentMs = nowMs + this.#parts.look();
     lane.connection
       .unary(
         isGrant ? LEASE_GRANT_PATH : LEASE_REVOKE_PATH,
@@ -126,8 +138,10 @@ export class LeaseCalls {
       )
       .then((answer) => {
         this.#parts.init.onAnswer?.(answer);
+        this.#parts.lanes().answered();
+        const sleptMs = this.#parts.look();
         if (!this.#isCurrent(slot, generation)) return;
-        if (isGrant) this.#granted(slot, decodeGrantTtl(answer), nowMs);
+        if (isGrant) this.#granted(slot, decodeGrantTtl(answer), sentMs - sleptMs);
         else table.endLease(slot, 'revoked');
       })
       .catch((thrown: unknown) => {

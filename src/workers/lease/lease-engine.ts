@@ -7,7 +7,7 @@ import type { ConnectionSettings } from '../../wire/connection-settings.js';
 import type { Handlers } from '../../wire/contract.js';
 import { EtcdError } from '../../wire/errors.js';
 import type { LeaseCommand } from '../../wire/lease-contract.js';
-import { LeaseState } from '../../wire/lease-state.js';
+import { LeaseState, LeaseStatus } from '../../wire/lease-state.js';
 import type { LeaseEngineInit, TimerHandle } from './engine-parts.js';
 import { HaltWatch } from './halt-watch.js';
 import { LeaseCalls } from './lease-calls.js';
@@ -67,8 +67,21 @@ export class LeaseEngine {
     this.#table = new LeaseTable(this.#state, this.#schedule, this.#reports);
     this.#halts = new HaltWatch(this.#state, init.clock);
     const lanes = (): LeaseLanes => this.#lanes;
-    this.#renewer = new Renewer({ init, table: this.#table, reports: this.#reports, lanes });
-    const parts = { init, table: this.#table, reports: this.#reports, renewer: this.#renewer, lanes };
+    const look = (): number => {
+      this.#checkHalt(init.clock.monotonicMs());
+      return this.#halts.sleptMs;
+    };
+    this.#renewer = new Renewer({
+      init,
+      table: this.#table,
+      reports: this.#reports,
+      lanes,
+      look,
+      regrant: (slot) => {
+        this.#calls.regrant(slot);
+      },
+    });
+    const parts = { init, table: this.#table, reports: this.#reports, renewer: this.#renewer, lanes, look };
     this.#calls = new LeaseCalls(parts);
     this.#lanes = new LeaseLanes(init, {
       onUp: (lane) => {
@@ -193,11 +206,13 @@ export class LeaseEngine {
     const nowMs = this.#init.clock.monotonicMs();
     this.#timer = undefined;
     this.#nextTickMs = Infinity;
-    this.#checkHalt(nowMs);
+    this.#renewer.look();
     const count = this.#schedule.advance(nowMs);
     let calls = 0;
     for (let i = 0; i < count; i += 1) {
       const slot = this.#schedule.due[i] ?? 0;
+      // What came up before it in this round has planned it anew: a stream that stalled, whose renewals were all sent again.
+      if (this.#schedule.has(slot)) continue;
       const state = this.#table.state(slot);
       if (state === SlotState.Granting || state === SlotState.Revoking) {
         this.#calls.due(slot, nowMs);
@@ -251,11 +266,12 @@ export class LeaseEngine {
     const { hung, suspendedMs } = this.#halts.look(nowMs);
     if (hung) this.#haltAll();
     if (suspendedMs === 0) return;
-    for (let slot = 0; slot < this.#table.end; slot += 1) {
-      if (!this.#table.isHeld(slot)) continue;
+    // Also of leases that this shard is about to take over from a crashed one: main compares deadlines with what was just seen.
+    for (let slot = 0; this.#state.hasBeenUsed(slot); slot += 1) {
+      if (this.#state.status(slot) !== LeaseStatus.Live) continue;
       const deadlineMs = (this.#state.deadlineMs[slot] ?? 0) - suspendedMs;
       this.#state.deadlineMs[slot] = deadlineMs;
-      if (deadlineMs <= nowMs) this.#table.endLease(slot, 'halted');
+      if (deadlineMs <= nowMs && this.#table.isHeld(slot)) this.#table.endLease(slot, 'halted');
     }
   }
 

@@ -3,6 +3,7 @@
  * leader, because any other member forwards each renewal to it. Owns the connections; knows no streams and no leases.
  */
 import type { ConnectionSettings } from '../../wire/connection-settings.js';
+import { backoffDelayMs } from '../../wire/backoff.js';
 import type { ShardStatus } from '../../wire/contract.js';
 import { type EtcdError, errorToPlain } from '../../wire/errors.js';
 import { keepsConnection, sameAddress } from '../../wire/settings-change.js';
@@ -23,6 +24,8 @@ export interface LaneHandlers {
   onRetired(lane: Lane, lingers: boolean): void;
 }
 
+/** Before the next search, after lanes over which nothing was answered. The first one is not waited for. */
+const BACKOFF = { initialMs: 50, maxMs: 1_000 } as const;
 /** How long a lane that is left in peace may still answer. */
 const LINGER_MS = 5_000;
 const LEADER_CHECK_MS = 30_000;
@@ -36,6 +39,10 @@ export class LeaseLanes {
   #current: Lane | undefined;
   /** The search for the first, next or a replacing connection. */
   #seek: ConnectionSeek | undefined;
+  /** Set while the next search waits. */
+  #searchTimer: TimerHandle | undefined;
+  /** Searches since something was answered: a member that takes connections and then fails them must not be asked in a loop. */
+  #searches = 0;
   #leaderSeek: ConnectionSeek | undefined;
   readonly #lingering = new Map<Lane, TimerHandle>();
   #leaderTimer: TimerHandle | undefined;
@@ -63,15 +70,20 @@ export class LeaseLanes {
 
   /** Connects unless connected or connecting. */
   need(): void {
-    if (this.#closed || this.#current !== undefined || this.#seek !== undefined) return;
-    this.#search();
+    if (this.#closed || this.#current !== undefined || this.#isSearching) return;
+    this.#searchSoon();
+  }
+
+  /** Something was answered over a lane. */
+  answered(): void {
+    this.#searches = 0;
   }
 
   /** The lane does not answer: another one is opened, on another member where there is one, and takes over when it answers. */
   suspect(lane: Lane): void {
-    if (this.#closed || lane !== this.#current || this.#seek !== undefined) return;
+    if (this.#closed || lane !== this.#current || this.#isSearching) return;
     this.#nextEndpoint = lane.endpointIndex + 1;
-    this.#search();
+    this.#searchSoon();
   }
 
   /**
@@ -81,7 +93,7 @@ export class LeaseLanes {
   update(settings: ConnectionSettings, firstEndpoint: number): void {
     if (this.#closed) return;
     const before = this.#settings;
-    const wasSeeking = this.#seek !== undefined;
+    const wasSeeking = this.#isSearching;
     this.#settings = settings;
     this.#nextEndpoint = firstEndpoint;
     this.#stopSeeks();
@@ -115,11 +127,34 @@ export class LeaseLanes {
     this.#current = undefined;
   }
 
+  get #isSearching(): boolean {
+    return this.#seek !== undefined || this.#searchTimer !== undefined;
+  }
+
   #stopSeeks(): void {
+    this.#init.timers.clear(this.#searchTimer);
+    this.#searchTimer = undefined;
     this.#seek?.cancel();
     this.#leaderSeek?.cancel();
     this.#seek = undefined;
     this.#leaderSeek = undefined;
+  }
+
+  #searchSoon(lingers: boolean = false): void {
+    const failures = this.#searches;
+    this.#searches += 1;
+    if (failures === 0) {
+      this.#search(lingers);
+      return;
+    }
+    const { timers, random } = this.#init;
+    this.#searchTimer = timers.set(
+      () => {
+        this.#searchTimer = undefined;
+        this.#search(lingers);
+      },
+      backoffDelayMs(failures, BACKOFF, random),
+    );
   }
 
   #search(lingers: boolean = false): void {
@@ -165,9 +200,9 @@ export class LeaseLanes {
         this.#ended(connection, error);
       },
       onGoaway: (connection) => {
-        if (connection !== this.#current?.connection || this.#seek !== undefined) return;
+        if (connection !== this.#current?.connection || this.#isSearching) return;
         this.#nextEndpoint = this.#current.endpointIndex;
-        this.#search(true);
+        this.#searchSoon(true);
       },
     });
   }
@@ -243,16 +278,12 @@ export class LeaseLanes {
   }
 
   #seekLeader(lane: Lane): void {
-    if (this.#closed || lane !== this.#current || this.#seek !== undefined || this.#leaderSeek !== undefined) return;
+    if (this.#closed || lane !== this.#current || this.#isSearching || this.#leaderSeek !== undefined) return;
     const others = this.#settings.endpoints.map((_, index) => index).filter((index) => index !== lane.endpointIndex);
     const refuse = (status: MemberStatus): string | undefined =>
       status.leaderId !== 0n && status.leaderId === status.header.memberId ? undefined : 'the member is not the leader';
     this.#leaderSeek = this.#start(others, refuse, true, (leader) => {
-      this.#leaderSeek = undefined;
-      if (this.#seek !== undefined) {
-        this.#seek.cancel();
-        this.#seek = undefined;
-      }
+      this.#stopSeeks();
       this.#swap(leader, true);
       this.#watchLeader();
     });

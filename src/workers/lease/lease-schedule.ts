@@ -52,6 +52,11 @@ export class LeaseSchedule {
     this.#size += 1;
   }
 
+  /** Whether the slot has an entry that waits. */
+  has(slot: number): boolean {
+    return (this.#bucket[slot] ?? NONE) !== NONE;
+  }
+
   /** Removes the entry of a slot, if it has one. */
   clear(slot: number): void {
     const bucket = this.#bucket[slot] ?? NONE;

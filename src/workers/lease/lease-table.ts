@@ -59,6 +59,8 @@ export class LeaseTable {
   attempts: Uint8Array = new Uint8Array(0);
   /** When a grant or first renewal is given up. */
   giveUpMs: Float64Array = new Float64Array(0);
+  /** When the renewal that is on its way was sent, as sent-renewals.ts notes it: there may be an older copy. */
+  sentMs: Float64Array = new Float64Array(0);
   /** Stream of the renewal that is on its way. */
   readonly stream: (KeepAliveStream | undefined)[] = [];
   /** Slots up to here have been used. */
@@ -191,5 +193,12 @@ export class LeaseTable {
     this.attempts = copy(this.attempts, new Uint8Array(grown));
     this.generation = copy(this.generation, new Uint32Array(grown));
     this.giveUpMs = copy(this.giveUpMs, new Float64Array(grown));
+    this.sentMs = copy(this.sentMs, new Float64Array(grown));
   }
+}
+
+/** Why a lease granted elsewhere cannot be kept alive. */
+export function notFound(leaseId: bigint): LeaseError {
+  const message = `lease ${String(leaseId)} is not known to the server, so it cannot be kept alive`;
+  return new LeaseError(message, leaseId, { code: 'lease-not-found', outcome: 'refused' });
 }

@@ -7,17 +7,17 @@
  * has passed, the lease stays ended: `isAlive()` never turns true again.
  */
 import { backoffDelayMs } from '../../wire/backoff.js';
-import { LeaseError, type EtcdError } from '../../wire/errors.js';
+import type { EtcdError } from '../../wire/errors.js';
 import { wantsToken } from '../credentials.js';
-import type { LeaseEngineInit, TimerHandle } from './engine-parts.js';
+import type { LeaseEngineInit, LookAtClocks, TimerHandle } from './engine-parts.js';
 import { KeepAliveStream, type StreamRole } from './keep-alive-stream.js';
 import type { Lane, LeaseLanes } from './lease-lanes.js';
 import type { LeaseReports } from './lease-reports.js';
 import { nextRenewalMs, renewalIntervalMs, retryAfterMs, spreadRenewals } from './lease-schedule.js';
-import { SlotFlag, SlotState, type LeaseTable } from './lease-table.js';
+import { notFound, SlotFlag, SlotState, type LeaseTable } from './lease-table.js';
 import type { SentRenewal } from './sent-renewals.js';
 import { StreamLoad } from './stream-load.js';
-import { splitSuspects } from './suspects.js';
+import { endsWithItsLease, splitSuspects } from './suspects.js';
 
 const REOPEN = { initialMs: 50, maxMs: 1_000 } as const;
 
@@ -26,6 +26,9 @@ export interface RenewerParts {
   readonly table: LeaseTable;
   readonly reports: LeaseReports;
   readonly lanes: () => LeaseLanes;
+  readonly look: LookAtClocks;
+  /** A grant that seemed to have been carried out was not, or has run out meanwhile. */
+  readonly regrant: (slot: number) => void;
 }
 
 export class Renewer {
@@ -47,6 +50,8 @@ export class Renewer {
   #failures = 0;
   /** On any stream. */
   #lastAnswerMs = 0;
+  /** As last looked at: before each round of renewals, and whenever something comes from the network. */
+  #sleptMs = 0;
   /** Why the server ended streams for want of a (valid) token, until it answers a renewal again. */
   #lastRefusal: EtcdError | undefined;
 
@@ -66,6 +71,7 @@ export class Renewer {
 
   /** Renews as soon as the storm protection allows; parks where there is no stream. */
   renewSoon(slots: Iterable<number>): void {
+    this.look();
     this.#again([...slots]);
   }
 
@@ -106,7 +112,9 @@ export class Renewer {
     }
     for (const stream of this.#shared) stream.flush();
     const wanted = this.#load.wanted(this.#shared, nowMs);
-    while (this.#lane !== undefined && this.#shared.length > 0 && this.#shared.length < wanted) this.#open('shared');
+    // A stream that has just failed is made up for after its back-off, or a member that refuses them would be asked in a loop.
+    if (this.#lane === undefined || this.#shared.length === 0 || this.#reopenTimer !== undefined) return;
+    while (this.#shared.length < wanted) this.#open('shared');
   }
 
   laneUp(lane: Lane): void {
@@ -116,6 +124,7 @@ export class Renewer {
   }
 
   laneRetired(lane: Lane, lingers: boolean): void {
+    this.look();
     if (lane === this.#lane) {
       this.#lane = undefined;
       this.#shared = [];
@@ -136,6 +145,11 @@ export class Renewer {
     this.#lane = undefined;
   }
 
+  /** Also to be called before a round of {@link due}. */
+  look(): void {
+    this.#sleptMs = this.#parts.look();
+  }
+
   #plan(slot: number, sentMs: number, isFirst: boolean): void {
     const table = this.#table;
     const intervalMs = renewalIntervalMs(table.ttlSeconds(slot), table.shared.intervalMs[slot] ?? 0);
@@ -152,9 +166,11 @@ export class Renewer {
 
   #sendOn(stream: KeepAliveStream, slot: number, nowMs: number): void {
     const table = this.#table;
+    const sentMs = nowMs + this.#sleptMs; // as the servers count: the machine may sleep until the answer is read
     table.setState(slot, SlotState.InFlight);
     table.stream[slot] = stream;
-    stream.add(slot, table.generation[slot] ?? 0, table.low(slot), table.high(slot), nowMs);
+    table.sentMs[slot] = sentMs;
+    stream.add(slot, table.generation[slot] ?? 0, table.low(slot), table.high(slot), sentMs);
     table.schedule.set(slot, Math.min(nowMs + retryAfterMs(table.ttlSeconds(slot)), table.limitMs(slot)));
   }
 
@@ -166,19 +182,27 @@ export class Renewer {
 
   readonly #onAnswer = (stream: KeepAliveStream, sent: SentRenewal, ttlSeconds: number): void => {
     const { slot } = sent;
+    this.look();
     this.#failures = 0;
     this.#lastRefusal = undefined;
     this.#lastAnswerMs = stream.lastAnswerMs;
-    if (this.#isRenewing(sent)) this.#take(slot, sent.sentMs, ttlSeconds);
+    this.#parts.lanes().answered();
+    if (this.#isRenewing(sent)) this.#take(slot, sent.sentMs - this.#sleptMs, ttlSeconds, this.#isOlder(sent));
     const isOver = stream.role === 'apart' || this.#laneOf.get(stream) !== this.#lane;
     if (isOver && stream.unanswered === 0) this.#close(stream);
   };
 
-  #take(slot: number, sentMs: number, ttlSeconds: number): void {
+  /** An older copy of the slot's renewal was answered: the newer one is waited for before there is a third. */
+  #isOlder({ slot, sentMs }: SentRenewal): boolean {
+    return this.#table.state(slot) === SlotState.InFlight && this.#table.sentMs[slot] !== sentMs;
+  }
+
+  #take(slot: number, sentMs: number, ttlSeconds: number, isOlder: boolean): void {
     const table = this.#table;
     if (ttlSeconds <= 0) {
       const isForeign = table.has(slot, SlotFlag.Foreign);
-      table.endLease(slot, 'lost', isForeign ? this.#notFound(slot) : undefined);
+      if (isForeign && table.has(slot, SlotFlag.Drawn)) this.#parts.regrant(slot);
+      else table.endLease(slot, 'lost', isForeign ? notFound(table.leaseId(slot)) : undefined);
       return;
     }
     this.keepAlives += 1;
@@ -187,7 +211,7 @@ export class Renewer {
     if (table.has(slot, SlotFlag.Foreign)) {
       table.setFlag(slot, SlotFlag.Foreign, false);
       table.live(slot, ttlSeconds, deadlineMs);
-      this.#plan(slot, sentMs, true);
+      if (!isOlder) this.#plan(slot, sentMs, true);
       return;
     }
     const before = table.shared.deadlineMs[slot] ?? 0;
@@ -198,10 +222,11 @@ export class Renewer {
     table.shared.ttlSeconds[slot] = ttlSeconds;
     if (deadlineMs > before) table.shared.deadlineMs[slot] = deadlineMs;
     if (table.shared.observed[slot] === 1) this.#parts.reports.renewed(slot);
-    this.#plan(slot, sentMs, false);
+    if (!isOlder) this.#plan(slot, sentMs, false);
   }
 
   readonly #onEnd = (stream: KeepAliveStream, error: EtcdError | undefined): void => {
+    this.look();
     const lane = this.#laneOf.get(stream);
     const left = this.#close(stream);
     if (lane === undefined || lane !== this.#lane) {
@@ -222,7 +247,13 @@ export class Renewer {
       return;
     }
     if (error !== undefined && error.code === 'no-leader') this.#parts.lanes().suspect(lane);
-    if (this.#shared.length === 0) this.#reopenLater();
+    if (stream.role === 'apart') {
+      // Each gets a stream of its own again, but not in a loop with a member that opens none.
+      for (const slot of left) this.#park(slot);
+      if (left.length > 0) this.#reopenLater();
+      return;
+    }
+    if (this.#shared.length < this.#load.count) this.#reopenLater();
     this.#again(left);
   };
 
@@ -320,7 +351,9 @@ export class Renewer {
   /** Opens the shared streams of the lane and renews what waited for them. */
   #reopen(): void {
     this.#parts.init.timers.clear(this.#reopenTimer);
+    this.#reopenTimer = undefined;
     if (this.#lane === undefined) return;
+    this.look();
     while (this.#shared.length < this.#load.count) this.#open('shared');
     const parked: number[] = [];
     for (let slot = 0; slot < this.#table.end; slot += 1) {
@@ -362,27 +395,5 @@ export class Renewer {
     if (table.generation[sent.slot] !== sent.generation) return false;
     const state = table.state(sent.slot);
     return state === SlotState.InFlight || state === SlotState.Waiting || state === SlotState.Parked;
-  }
-
-  #notFound(slot: number): EtcdError {
-    const leaseId = this.#table.leaseId(slot);
-    return new LeaseError(`lease ${String(leaseId)} is not known to the server, so it cannot be kept alive`, leaseId, {
-      code: 'lease-not-found',
-      outcome: 'refused',
-    });
-  }
-}
-
-/** Errors that etcd gives for one lease, although they end the whole stream. */
-function endsWithItsLease(error: EtcdError): boolean {
-  switch (error.code) {
-    case 'permission-denied':
-    case 'lease-not-found':
-      return true;
-    case 'server-error':
-    case 'unauthenticated':
-      return error.outcome === 'refused';
-    default:
-      return false;
   }
 }

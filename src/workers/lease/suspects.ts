@@ -1,6 +1,7 @@
 /**
  * Which leases to try apart from the others after a stream ended, or stood still, because of one of them. Pure.
  */
+import type { EtcdError } from '../../wire/errors.js';
 
 /**
  * Splits the unanswered renewals of a stream (oldest first) into groups, each to be sent on a stream of its own. etcd
@@ -12,4 +13,18 @@ export function splitSuspects(slots: readonly number[]): number[][] {
   if (oldest === undefined) return [];
   const middle = Math.ceil(others.length / 2);
   return [[oldest], others.slice(0, middle), others.slice(middle)].filter((group) => group.length > 0);
+}
+
+/** Errors that etcd gives for one lease, although they end the whole stream. */
+export function endsWithItsLease(error: EtcdError): boolean {
+  switch (error.code) {
+    case 'permission-denied':
+    case 'lease-not-found':
+      return true;
+    case 'server-error':
+    case 'unauthenticated':
+      return error.outcome === 'refused';
+    default:
+      return false;
+  }
 }

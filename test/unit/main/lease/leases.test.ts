@@ -67,6 +67,20 @@ describe('the lease service', () => {
     state.heartbeatMs = monotonicMs() - 501;
     expect(lease.isAlive()).toBe(false);
     expect(state.halts).toBe(1);
+    expect(lease.isAlive(), 'asked again before the shard has heard of it').toBe(false);
+  });
+
+  it('tells no renewal of a lease that was given back while the report was on its way', async () => {
+    const { leases, granted } = rig();
+    const asked = leases.grant({ ttlSeconds: 10 });
+    granted(0);
+    const lease = await asked;
+    let renewals = 0;
+    lease.onRenewed(() => (renewals += 1));
+    leases.report(0, { kind: 'lease-renewed', slots: Uint32Array.of(0) });
+    lease.release();
+    leases.report(0, { kind: 'lease-renewed', slots: Uint32Array.of(0) });
+    expect(renewals).toBe(1);
   });
 
   it('ends a lease once, whatever is reported, and never mistakes a slot for its next lease', async () => {
