@@ -207,7 +207,7 @@ export class CommandLoop {
     return {
       shard: this.#init.shard,
       epoch: this.#init.epoch,
-      streams: { live: lanes.live.openStreams, catchUp: lanes.catchUp.openStreams, lease: leases.streams },
+      streams: { live: lanes.live.openStreams, catchUp: lanes.catchUpStreams, lease: leases.streams },
       watchers: { waiting, live, catchUp, detached },
       leases: leases.leases,
       events: totals.events,

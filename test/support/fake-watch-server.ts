@@ -44,6 +44,8 @@ class FakeMember implements FakeMemberView {
   /** While true it applies nothing by itself, only what a linearizable read needs. */
   isHolding = false;
   refuse: (key: string) => string | undefined = () => undefined;
+  poison: FakeMemberView['poison'] = () => undefined;
+  breaksSecondFragment: FakeMemberView['breaksSecondFragment'] = () => false;
 
   constructor(store: FakeWatchStore, rng: Rng, options: FakeWatchServerOptions) {
     this.store = store;

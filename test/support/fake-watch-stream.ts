@@ -34,6 +34,10 @@ export interface FakeMemberView {
   readonly makesUpCreations: boolean;
   /** Refuses a creation, with this reason. */
   refuse(key: string): string | undefined;
+  /** What ends the stream, or comes in place of the answer: for a watch of this key, when it is created or has events. */
+  poison(key: string, at: 'create' | 'events'): EtcdError | Uint8Array | undefined;
+  /** Whether every fragment but the first of an answer to a watch of this key is cut short. */
+  breaksSecondFragment(key: string): boolean;
   /** Another revision may be applied at any moment. */
   applyOne(): void;
 }
@@ -66,7 +70,7 @@ export class FakeWatchStream implements GrpcStream {
   /** Ids whose creation was answered, and what came for others before. */
   readonly #announced = new Set<number>();
   readonly #early = new Map<number, Queued[]>();
-  readonly #wire: Uint8Array[] = [];
+  readonly #wire: (Uint8Array | EtcdError)[] = [];
   #nextId = 0;
   #paused = false;
   #over = false;
@@ -82,6 +86,11 @@ export class FakeWatchStream implements GrpcStream {
 
   get watcherCount(): number {
     return this.#watchers.size;
+  }
+
+  /** Whether a watch of this key is on it. */
+  watches(key: string): boolean {
+    return [...this.#watchers.values()].some(({ range }) => range.key === key);
   }
 
   write(framed: Uint8Array): void {
@@ -212,6 +221,11 @@ export class FakeWatchStream implements GrpcStream {
     const wanted = member.ignoresIds ? 0 : Number(int64Of(fields, 7));
     const id = wanted === 0 ? this.#nextId++ : wanted;
     const key = Buffer.from(bytesOf(fields, 1)).toString('latin1');
+    const poison = member.poison(key, 'create');
+    if (poison !== undefined) {
+      this.#wire.push(poison);
+      return;
+    }
     const reason = this.#watchers.has(id) ? 'etcdserver: duplicate watch ID' : member.refuse(key);
     if (reason !== undefined) {
       this.#control.push({ id: -1, revision: member.applied, created: true, canceled: true, cancelReason: reason });
@@ -275,6 +289,11 @@ export class FakeWatchStream implements GrpcStream {
     const { store, eventsPerFragment } = this.#member;
     const { storeEvents = [], ...rest } = answer;
     const watcher = this.#watchers.get(answer.id);
+    const poison = storeEvents.length > 0 && watcher ? this.#member.poison(watcher.range.key, 'events') : undefined;
+    if (poison !== undefined) {
+      this.#wire.push(poison);
+      return;
+    }
     const events = storeEvents.map((event) => encodeEvent(event, watcher?.prevKv === true));
     const size = mayFragment && watcher?.fragment === true ? eventsPerFragment : Infinity;
     let at = 0;
@@ -282,7 +301,9 @@ export class FakeWatchStream implements GrpcStream {
       const part = events.slice(at, at + size);
       at += size;
       const fragment = at < events.length;
-      this.#wire.push(encodeWatchAnswer({ clusterId: store.clusterId, ...rest, events: part, fragment }));
+      const isBroken = at > size && watcher !== undefined && this.#member.breaksSecondFragment(watcher.range.key);
+      const sent = isBroken ? part.map((event) => event.subarray(0, 3)) : part;
+      this.#wire.push(encodeWatchAnswer({ clusterId: store.clusterId, ...rest, events: sent, fragment }));
     } while (at < events.length);
   }
 
@@ -292,6 +313,10 @@ export class FakeWatchStream implements GrpcStream {
     for (let count = rng.integer(1, 3); count > 0 && !this.#isHeld(); count -= 1) {
       const message = this.#wire.shift();
       if (message === undefined) return;
+      if (message instanceof EtcdError) {
+        this.cut(message);
+        return;
+      }
       const lent = new Uint8Array(message.length + 12).fill(0xff);
       lent.set(message, 7);
       try {

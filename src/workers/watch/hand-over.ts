@@ -8,6 +8,7 @@
 import type { ShardContext } from '../shard-context.js';
 import type { StoreGuard } from '../member/store-guard.js';
 import type { WatchCarrier, WatchEntry } from './watch-entry.js';
+import type { WatchLane } from './watch-lane.js';
 import type { WatchLanes } from './watch-lanes.js';
 import { isCaughtUp } from './watch-placement.js';
 import type { WatchStream } from './watch-stream.js';
@@ -28,6 +29,10 @@ export interface HandOverOptions {
   readonly fill: () => number;
   /** The new stream of this watch keeps it. */
   readonly settle: (entry: WatchEntry) => void;
+  /** A watch has nothing to replay any more, whether or not it can move. */
+  readonly caughtUp: (entry: WatchEntry) => void;
+  /** Whether a watch may go to the live stream now. */
+  readonly mayMove: (entry: WatchEntry) => boolean;
 }
 
 export class HandOver {
@@ -65,7 +70,8 @@ export class HandOver {
     const { lanes, fill } = this.#options;
     const waiting = fill();
     this.#settle();
-    this.#moveCaughtUp();
+    this.#moveCaughtUp(lanes.catchUp);
+    for (const lane of lanes.isolated) this.#moveCaughtUp(lane);
     for (const lane of lanes.all) {
       if (lane.stream !== undefined) {
         for (const stream of lane.draining) {
@@ -78,10 +84,11 @@ export class HandOver {
       }
     }
     lanes.catchUp.releaseUnused();
+    for (const lane of lanes.isolated) lane.releaseUnused();
     // What catches up will need the live stream soon.
     if (lanes.catchUp.openStreams === 0) lanes.live.releaseUnused();
-    if (this.#settling.size > 0 || waiting > 0 || lanes.catchUp.openStreams > 0 || lanes.live.draining.size > 0)
-      this.schedule();
+    const isBusy = lanes.catchUp.openStreams > 0 || lanes.live.draining.size > 0 || lanes.isolated.length > 0;
+    if (this.#settling.size > 0 || waiting > 0 || isBusy) this.schedule();
   }
 
   /** Asks the streams that took watches over how far they are; without an answer they have time. */
@@ -102,23 +109,28 @@ export class HandOver {
     for (const stream of asked) stream.requestProgress();
   }
 
-  #moveCaughtUp(): void {
-    const { context, guard, lanes } = this.#options;
-    const { live, catchUp } = lanes;
-    const { stream, readSince } = catchUp;
+  #moveCaughtUp(lane: WatchLane): void {
+    const { context, guard, lanes, caughtUp, mayMove } = this.#options;
+    const { live } = lanes;
+    const { stream, readSince } = lane;
     // What a paused stream holds back is not silence.
     if (stream === undefined || readSince === undefined) return;
     let isAnyBehind = false;
     for (const entry of stream.entries()) {
       if (entry.state.at !== 'active') continue;
       const quietMs = context.now() - Math.max(entry.heardAt, readSince);
-      if (!isCaughtUp(entry.next, guard.revision, quietMs)) isAnyBehind ||= quietMs >= SWEEP_MS;
-      else if (live.stream === undefined) live.want();
+      if (!isCaughtUp(entry.next, guard.revision, quietMs)) {
+        isAnyBehind ||= quietMs >= SWEEP_MS;
+        continue;
+      }
+      caughtUp(entry);
+      if (!mayMove(entry)) continue;
+      if (live.stream === undefined) live.want();
       else if (!move(entry, live.stream)) isAnyBehind = true;
     }
     // An answer brings watches forward whose ranges have not changed: better than to create them again far behind, where
     // the history they would be created from may just be compacted.
-    if (isAnyBehind && catchUp.trustsProgress) stream.requestProgress();
+    if (isAnyBehind && lane.trustsProgress) stream.requestProgress();
   }
 }
 

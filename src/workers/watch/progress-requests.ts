@@ -6,6 +6,7 @@ import type { ShardReport } from '../../wire/contract.js';
 import { EtcdError, errorToPlain } from '../../wire/errors.js';
 import type { ShardTimers } from '../shard-timers.js';
 import type { WatchEntry } from './watch-entry.js';
+import type { WatchLanes } from './watch-lanes.js';
 
 const RETRY_MS = 1000;
 
@@ -101,4 +102,28 @@ function timedOut(timeoutMs: number): EtcdError {
       'etcd ignores the question while a watch of the same stream is behind',
     { code: 'timeout', retryable: true },
   );
+}
+
+/** Asks once on the live stream, if the watch is on it; the error says that asking is no use. */
+export function askStream(entry: WatchEntry, lanes: WatchLanes): EtcdError | undefined {
+  const { state } = entry;
+  if (state.at !== 'active') return undefined;
+  const lane = lanes.ofStream(state.on.stream);
+  const stream = lane?.stream;
+  if (lane === undefined || stream === undefined || stream !== state.on.stream) return undefined;
+  const refused = (why: string): EtcdError =>
+    new EtcdError(why, { code: 'unimplemented', endpoint: stream.connection.endpoint.text });
+  if (stream.serial) {
+    return refused(
+      'this server gives watch ids of its own, as a grpc-proxy does, and answers no progress requests: use progressNotify',
+    );
+  }
+  if (lane !== lanes.live) return undefined;
+  if (!lane.trustsProgress) {
+    return refused(
+      'this server answers progress requests out of order with events: use progressNotify, or etcd 3.4.25, 3.5.8 or later',
+    );
+  }
+  stream.requestProgress();
+  return undefined;
 }

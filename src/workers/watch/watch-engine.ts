@@ -9,7 +9,8 @@ import type { Batcher } from '../batch/batcher.js';
 import type { StoreGuard } from '../member/store-guard.js';
 import type { ShardContext } from '../shard-context.js';
 import { HandOver } from './hand-over.js';
-import { ProgressRequests } from './progress-requests.js';
+import { Isolation, type CellWatches } from './isolation.js';
+import { askStream, ProgressRequests } from './progress-requests.js';
 import { WaitingWatches } from './waiting-watches.js';
 import { StoreConfirmation } from './store-confirmation.js';
 import { WatchDelivery } from './watch-delivery.js';
@@ -49,6 +50,7 @@ export class WatchEngine {
   /** Lagged consumers' watches that are being replayed. */
   readonly #laggedReplays = new Set<WatchEntry>();
   readonly #progress: ProgressRequests;
+  readonly #isolation: Isolation;
   readonly #handOver: HandOver;
   readonly #events: WatchEvents;
   readonly #confirmation: StoreConfirmation;
@@ -64,7 +66,7 @@ export class WatchEngine {
       postInOrder: (report) => {
         batcher.postInOrder(report);
       },
-      ask: (entry) => this.#askProgress(entry),
+      ask: (entry) => askStream(entry, this.lanes),
     });
     this.#events = new WatchEvents({
       context,
@@ -83,14 +85,20 @@ export class WatchEngine {
         this.#storeSeen(endpoint, storeReset);
       },
     });
+    this.#isolation = new Isolation({
+      lanes: this.lanes,
+      now: context.now,
+      makeLane: (watches, fragments) => this.#makeLane('catch-up', watches, fragments),
+      end: (entry, error) => this.end(entry, error),
+    });
     this.#handOver = new HandOver({
       context,
       guard,
       lanes: this.lanes,
       fill: () => this.#fill(),
-      settle: (entry) => {
-        this.#events.settle(entry);
-      },
+      settle: (entry) => this.#events.settle(entry),
+      caughtUp: (entry) => this.replayEnded(entry),
+      mayMove: (entry) => this.#isolation.mayMove(entry),
     });
   }
 
@@ -189,6 +197,7 @@ export class WatchEngine {
   /** Ends a watch, with the error that main is told or because main asked. */
   end(entry: WatchEntry, error: EtcdError | undefined): void {
     this.#leaveStreams(entry);
+    this.#isolation.release(entry);
     entry.enter({ at: 'ended' });
     this.#entries.delete(entry.spec.watch);
     this.#events.forget(entry);
@@ -232,18 +241,26 @@ export class WatchEngine {
   /** Takes a watch off its streams until its consumer reads again. */
   detachNow(entry: WatchEntry): void {
     this.#leaveStreams(entry);
+    this.#isolation.release(entry);
     entry.enter({ at: 'detached' });
     this.#events.forget(entry);
   }
 
-  /** A replay that has come to the live stream makes room for the next one. */
+  /** A replay that has come to its end makes room for the next one. */
   replayEnded(entry: WatchEntry): void {
     entry.lagged = false;
     if (this.#laggedReplays.delete(entry)) this.#fill();
   }
 
+  /** It was created on the live stream, where it stays. */
+  arrived(entry: WatchEntry): void {
+    this.#isolation.returned(entry);
+    if (entry.lagged) this.replayEnded(entry);
+  }
+
   /** A watch was created on a stream that it will leave again. */
-  willMove(): void {
+  willMove(entry: WatchEntry): void {
+    this.#isolation.created(entry);
     this.#handOver.schedule();
   }
 
@@ -251,10 +268,29 @@ export class WatchEngine {
     this.#handOver.settling(entry);
   }
 
-  #makeLane(lane: WatchLaneName): WatchLane {
+  /** A stream has ended in a way that one of these may have caused: they are tried apart. */
+  isolate(suspects: readonly WatchEntry[], stream: WatchStream, isCertain: boolean): void {
+    this.#isolation.halve(suspects, stream.fragments, isCertain);
+    this.#handOver.schedule();
+  }
+
+  /** Its stream ended as it would again and again. */
+  endAlone(entry: WatchEntry, error: EtcdError): void {
+    this.end(entry, error);
+    this.#isolation.endedAlone(error);
+  }
+
+  /** It stays where it is for a while. */
+  delayMove(entry: WatchEntry): void {
+    this.#isolation.delayMove(entry);
+  }
+
+  /** One of the two lanes, or one for these watches alone. */
+  #makeLane(lane: WatchLaneName, isolated?: CellWatches, fragments = false): WatchLane {
     const { context, guard, firstEndpoint } = this.#options;
     return new WatchLane({
       lane,
+      fragments,
       context,
       guard,
       firstEndpoint,
@@ -265,16 +301,18 @@ export class WatchEngine {
         this.#fill();
         this.#handOver.schedule();
       },
-      onLost: (stream, hopeless) => {
-        this.#events.lost(lane, stream, hopeless);
+      onLost: (stream, loss) => {
+        this.#events.lost(lane, stream, loss);
       },
       onHopeless: (error) => {
-        for (const entry of this.#waiting.ofLane(lane)) this.end(entry, error);
+        for (const entry of isolated === undefined ? this.#waiting.ofLane(lane) : [...isolated.waiting])
+          this.end(entry, error);
       },
       onReached: (endpoint, storeReset) => {
         this.#storeSeen(endpoint, storeReset);
       },
-      waiting: () => this.#waiting.countOf(lane),
+      waiting: () => (isolated === undefined ? this.#waiting.countOf(lane) : isolated.waiting.size),
+      othersOpenSince: (than) => this.lanes.openSince(than),
     });
   }
 
@@ -296,6 +334,7 @@ export class WatchEngine {
   }
 
   #place(entry: WatchEntry): void {
+    if (this.#isolation.place(entry)) return;
     const lane = this.#laneFor(entry);
     this.#waiting.add(entry, entry.lagged ? 'lagged' : lane);
     this.lanes.named(lane).want();
@@ -307,6 +346,7 @@ export class WatchEngine {
 
   /** Puts waiting watches on streams that are open; returns how many still wait. */
   #fill(): number {
+    for (const [entry, stream] of this.#isolation.placeable()) this.#create(entry, stream);
     for (const from of ['live', 'catch-up'] as const) {
       if (this.lanes.named(from).stream === undefined) continue;
       for (const entry of this.#waiting.of(from)) {
@@ -331,7 +371,8 @@ export class WatchEngine {
   }
 
   #create(entry: WatchEntry, stream: WatchStream): void {
-    if (entry.lagged) this.#laggedReplays.add(entry);
+    this.#isolation.unplace(entry);
+    if (entry.lagged && this.lanes.catchUp.stream === stream) this.#laggedReplays.add(entry);
     this.#setFloor(entry);
     entry.enter({ at: 'creating', on: { stream, streamWatchId: stream.create(entry, entry.next) } });
   }
@@ -347,34 +388,12 @@ export class WatchEngine {
   #leaveStreams(entry: WatchEntry): void {
     const { state } = entry;
     this.#waiting.delete(entry);
+    this.#isolation.unplace(entry);
     this.#laggedReplays.delete(entry);
     if (state.at === 'creating' || state.at === 'active') state.on.stream.cancelWatch(state.on.streamWatchId);
     if (state.at === 'moving' || state.at === 'settling') {
       state.from.stream.cancelWatch(state.from.streamWatchId);
       state.to.stream.cancelWatch(state.to.streamWatchId);
     }
-  }
-
-  #askProgress(entry: WatchEntry): EtcdError | undefined {
-    const { state } = entry;
-    if (state.at !== 'active') return undefined;
-    const lane = this.lanes.ofStream(state.on.stream);
-    const stream = lane?.stream;
-    if (lane === undefined || stream === undefined || stream !== state.on.stream) return undefined;
-    const refused = (why: string): EtcdError =>
-      new EtcdError(why, { code: 'unimplemented', endpoint: stream.connection.endpoint.text });
-    if (stream.serial) {
-      return refused(
-        'this server gives watch ids of its own, as a grpc-proxy does, and answers no progress requests: use progressNotify',
-      );
-    }
-    if (lane !== this.lanes.live) return undefined;
-    if (!lane.trustsProgress) {
-      return refused(
-        'this server answers progress requests out of order with events: use progressNotify, or etcd 3.4.25, 3.5.8 or later',
-      );
-    }
-    stream.requestProgress();
-    return undefined;
   }
 }

@@ -88,6 +88,10 @@ export class WatchEntry {
   /** When it was last heard of, in monotonic ms; tells whether a catch-up has gone quiet. */
   heardAt = 0;
   assembly: RevisionAssembly | undefined;
+  /** How often it was kept apart because its stream ended in a way that it may have caused. */
+  isolations = 0;
+  /** Before then, in monotonic ms, it does not move to another lane. */
+  moveAfter = 0;
   /** How often in a row bytes meant for it could not be decoded. */
   malformed = 0;
   #state: WatchState = { at: 'waiting' };

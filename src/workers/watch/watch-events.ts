@@ -7,6 +7,7 @@ import { malformed } from '../../wire/proto-reader.js';
 import type { Batcher } from '../batch/batcher.js';
 import type { StoreGuard } from '../member/store-guard.js';
 import type { ShardContext } from '../shard-context.js';
+import type { StreamLoss } from './lane-failures.js';
 import type { ProgressRequests } from './progress-requests.js';
 import type { WatchHead } from './watch-decoder.js';
 import type { WatchDelivery } from './watch-delivery.js';
@@ -32,10 +33,20 @@ export interface Watches {
   wait(entry: WatchEntry): void;
   waitForMember(entry: WatchEntry, stream: WatchStream): void;
   detachNow(entry: WatchEntry): void;
+  /** It has nothing to replay any more. */
   replayEnded(entry: WatchEntry): void;
-  willMove(): void;
   /** Whether its new stream can keep it is to be found out. */
   settling(entry: WatchEntry): void;
+  /** It was created on the live stream, where it stays. */
+  arrived(entry: WatchEntry): void;
+  /** It was created on a stream that it will leave again. */
+  willMove(entry: WatchEntry): void;
+  /** A stream has ended in a way that one of these may have caused. */
+  isolate(suspects: readonly WatchEntry[], stream: WatchStream, isCertain: boolean): void;
+  /** Its stream ended as it would again and again. */
+  endAlone(entry: WatchEntry, error: EtcdError): void;
+  /** Its creation on another lane may have ended the stream there: it stays where it is for a while. */
+  delayMove(entry: WatchEntry): void;
 }
 
 export interface WatchEventsOptions {
@@ -97,8 +108,12 @@ export class WatchEvents implements WatchStreamHooks {
     if (entry.detachWhenCreated) {
       entry.detachWhenCreated = false;
       watches.detachNow(entry);
-    } else if (stream !== live.stream) watches.willMove();
-    else if (entry.lagged) watches.replayEnded(entry);
+    } else if (stream === live.stream) watches.arrived(entry);
+    else {
+      watches.willMove(entry);
+      // From a future revision, too: it may wait here for ever.
+      if (entry.next > head.revision) watches.replayEnded(entry);
+    }
   }
 
   /** The new stream of a watch that is handed over brings everything from now on. */
@@ -138,6 +153,7 @@ export class WatchEvents implements WatchStreamHooks {
       progress.watchReached(entry, head.revision);
       return;
     }
+    const { next } = entry;
     let error: EtcdError | undefined;
     try {
       error = delivery.events(entry, head, buffer, end);
@@ -145,8 +161,9 @@ export class WatchEvents implements WatchStreamHooks {
       this.malformed(stream, entry, thrown);
       throw thrown;
     }
-    entry.malformed = 0;
     entry.compactedInVain = 0;
+    // A part of a revision is no step forward: the next part may break the stream each time.
+    if (entry.next > next) entry.malformed = 0;
     // Not before: what came with events that cannot be read is not believed either.
     guard.noteAnswer(head, stream.storeRestarts);
     if (error !== undefined) watches.end(entry, error);
@@ -181,19 +198,26 @@ export class WatchEvents implements WatchStreamHooks {
   }
 
   /** A stream is gone: what was on it waits for the next, or ends where repeating is no use. */
-  lost(lane: WatchLaneName, stream: WatchStream, hopeless: EtcdError | undefined): void {
+  lost(lane: WatchLaneName, stream: WatchStream, loss: StreamLoss): void {
     const { context, watches } = this.#options;
+    if (loss.kind === 'suspicious') watches.isolate(loss.watches, stream, loss.isCertain);
     let resuming = 0;
     for (const entry of [...stream.entries()]) {
       const { state } = entry;
       if (state.at === 'moving') {
         if (state.from.stream === stream) entry.enter({ at: 'creating', on: state.to });
-        else entry.enter({ at: 'active', on: state.from });
+        else {
+          entry.enter({ at: 'active', on: state.from });
+          if (loss.kind !== 'passing') watches.delayMove(entry);
+        }
       } else if (state.at === 'settling') {
         if (state.from.stream === stream) this.#moved(entry, state.to);
-        else entry.enter({ at: 'active', on: state.from });
-      } else if (hopeless !== undefined) {
-        watches.end(entry, hopeless);
+        else {
+          entry.enter({ at: 'active', on: state.from });
+          if (loss.kind !== 'passing') watches.delayMove(entry);
+        }
+      } else if (loss.kind === 'permanent') {
+        watches.endAlone(entry, loss.error);
       } else {
         resuming += 1;
         if (state.at === 'active') this.#resuming.add(entry);
@@ -239,11 +263,10 @@ export class WatchEvents implements WatchStreamHooks {
   #moved(entry: WatchEntry, to: CreatedAttachment): void {
     const { context, watches } = this.#options;
     entry.enter({ at: 'active', on: to });
-    if (to.stream === watches.lanes.live.stream) {
-      if (entry.lagged) watches.replayEnded(entry);
-    } else {
+    if (to.stream === watches.lanes.live.stream) watches.arrived(entry);
+    else {
       entry.heardAt = context.now();
-      watches.willMove();
+      watches.willMove(entry);
     }
   }
 
@@ -253,7 +276,7 @@ export class WatchEvents implements WatchStreamHooks {
     if (error instanceof CompactedError) entry.heldBackBelow = Number(error.compactRevision);
     entry.heardAt = this.#options.context.now();
     entry.enter({ at: 'active', on: from });
-    this.#options.watches.willMove();
+    this.#options.watches.willMove(entry);
   }
 
   #waitOrEnd(entry: WatchEntry, error: EtcdError): void {

@@ -12,6 +12,7 @@ import { reachMember } from '../member/member-connection.js';
 import type { ReachedMember } from '../member/member-connection.js';
 import { trustsRequestedProgress } from '../member/server-version.js';
 import type { GrpcConnection } from '../transport/grpc-connection.js';
+import { LaneFailures, STABLE_MS } from './lane-failures.js';
 import type { WatchCarrier } from './watch-entry.js';
 import type { WatchLaneOptions } from './watch-lane-options.js';
 import { WatchStream } from './watch-stream.js';
@@ -36,26 +37,11 @@ type LaneState =
 
 const BACKOFF = { initialMs: 20, maxMs: 1000 } as const;
 
-/** A stream that lived so long proves its member to be fine: the next failure starts counting anew. */
-const STABLE_MS = 5000;
-
 /**
  * Answers come whole up to this size, because etcd takes quadratic time to split them; after a larger one they are split.
  * Bounds what one answer can take, so it must stay near the largest budgets.
  */
 const WHOLE_ANSWER_BYTES = 16 * 1024 * 1024;
-
-/** So many failures in a row for a reason of this list, and the watches are told instead of tried for ever. */
-const HOPELESS_AFTER = 5;
-const HOPELESS_CODES: ReadonlySet<string> = new Set([
-  'malformed-response',
-  'message-too-large',
-  'protocol-error',
-  'permission-denied',
-  'unauthenticated',
-  'unimplemented',
-  'server-error',
-]);
 
 export class WatchLane {
   readonly lane: Lane;
@@ -66,12 +52,10 @@ export class WatchLane {
   /** Members that ignore ids given by us. */
   readonly #serialMembers = new Set<string>();
   /** An answer was too large to come whole. Forgotten when the lane has nothing to do any more. */
-  #fragments = false;
+  #fragments: boolean;
   #nextEndpoint: number;
   #failures = 0;
-  #hopelessFailures = 0;
-  /** The next end of a stream is the doing of one watch, which is counted there. */
-  #isExcused = false;
+  readonly #judge = new LaneFailures();
   #attempt = 0;
   #paused = false;
   #resumedAt = -Infinity;
@@ -81,6 +65,7 @@ export class WatchLane {
   constructor(options: WatchLaneOptions) {
     this.lane = options.lane;
     this.#options = options;
+    this.#fragments = options.fragments;
     this.#nextEndpoint = options.firstEndpoint;
   }
 
@@ -91,6 +76,16 @@ export class WatchLane {
 
   get trustsProgress(): boolean {
     return this.stream?.trustsProgress === true;
+  }
+
+  /** Whether answers are split where a watch leaves that to the lane. */
+  get fragments(): boolean {
+    return this.#fragments;
+  }
+
+  /** Since when its stream has been open and used; Infinity when it is not. */
+  get openSince(): number {
+    return this.#state.at === 'open' && this.#state.stream.size > 0 ? this.#state.stream.openedAt : Infinity;
   }
 
   get openStreams(): number {
@@ -155,7 +150,7 @@ export class WatchLane {
 
   /** The stream is about to end because of what it brought for one watch: no reason to give up the others. */
   excuse(): void {
-    this.#isExcused = true;
+    this.#judge.ignoreNext();
   }
 
   /**
@@ -164,7 +159,7 @@ export class WatchLane {
    */
   settingsChanged(firstEndpoint: number): void {
     this.#failures = 0;
-    this.#hopelessFailures = 0;
+    this.#judge.reset();
     this.#nextEndpoint = firstEndpoint;
     if (this.#state.at === 'open') {
       const { stream, settings } = this.#state;
@@ -276,17 +271,10 @@ export class WatchLane {
     const { context, guard, lane, streamHooks, drawId, onReached } = this.#options;
     const endpoint = member.connection.endpoint.text;
     onReached(endpoint, member.storeReset);
-    const openedAt = context.now();
     const serial = this.#serialMembers.has(endpoint);
-    const ended = (from: WatchStream, error: EtcdError): void => {
-      if (context.now() - openedAt >= STABLE_MS) {
-        this.#failures = 0;
-        this.#hopelessFailures = 0;
-      }
-      this.#onEnded(from, error);
-    };
     const stream = new WatchStream({
       connection: member.connection,
+      openedAt: context.now(),
       storeRestarts: guard.restarts,
       // Without it a member cut off from its cluster would keep the stream and stay silent.
       metadata: { ...context.metadata(), hasleader: 'true' },
@@ -301,10 +289,13 @@ export class WatchLane {
         idsIgnored: (from) => {
           this.#serialMembers.add(endpoint);
           this.#nextEndpoint = Math.max(0, this.#nextEndpoint - 1);
-          ended(from, new EtcdError(`${endpoint} gives watch ids of its own`, { code: 'unavailable', endpoint }));
+          this.#onEnded(
+            from,
+            new EtcdError(`${endpoint} gives watch ids of its own`, { code: 'unavailable', endpoint }),
+          );
         },
         ended: (from, error) => {
-          ended(from, error ?? serverClosed(endpoint));
+          this.#onEnded(from, error ?? serverClosed(endpoint));
         },
       },
     });
@@ -321,27 +312,38 @@ export class WatchLane {
       this.#fragments = true;
       this.excuse();
     }
-    const hopeless = this.#countHopeless(error);
-    this.#options.context.status({
+    const { context } = this.#options;
+    const { openedAt } = stream;
+    const now = context.now();
+    if (now - openedAt >= STABLE_MS) this.#failures = 0;
+    const loss = this.#judge.streamEnded({
+      error,
+      openedAt,
+      now,
+      watches: [...stream.entries()].filter(({ state }) => state.at !== 'moving' && state.at !== 'settling'),
+      unanswered: stream.unanswered(),
+      othersOpenSince: this.#options.othersOpenSince(this),
+    });
+    context.status({
       type: 'disconnected',
       lane: this.lane,
       endpoint: stream.connection.endpoint.text,
       error: errorToPlain(error),
     });
     if (drained || this.stream !== stream) {
-      this.#options.onLost(stream, hopeless);
+      this.#options.onLost(stream, loss);
       return;
     }
     // First the pause before the next attempt, then the watches: they ask for a stream at once.
     this.#retry(stream.connection.endpoint.text, error);
-    this.#options.onLost(stream, hopeless);
+    this.#options.onLost(stream, loss);
   }
 
   #failed(endpoint: string, error: EtcdError): void {
     const { context, lane } = this.#options;
     context.status({ type: 'disconnected', lane, endpoint, error: errorToPlain(error) });
     this.#retry(endpoint, error);
-    const hopeless = this.#countHopeless(error);
+    const hopeless = this.#judge.connectFailed(error);
     if (hopeless !== undefined) this.#options.onHopeless(hopeless);
   }
 
@@ -358,21 +360,6 @@ export class WatchLane {
       if (this.#dependents() > 0) this.#connect();
     }, delayMs);
     this.#enter({ at: 'waiting', timer });
-  }
-
-  /** The error itself once it has come so often in a row that repeating is no use. */
-  #countHopeless(error: EtcdError): EtcdError | undefined {
-    const isExcused = this.#isExcused;
-    this.#isExcused = false;
-    if (isExcused) return undefined;
-    if (!HOPELESS_CODES.has(error.code)) {
-      this.#hopelessFailures = 0;
-      return undefined;
-    }
-    this.#hopelessFailures += 1;
-    if (this.#hopelessFailures < HOPELESS_AFTER) return undefined;
-    this.#hopelessFailures = 0;
-    return error;
   }
 
   #discard(stream: WatchStream): void {

@@ -1,4 +1,4 @@
-/** The two watch lanes of a shard, and which of them a stream or a watch is on. */
+/** The watch lanes of a shard, and which of them a stream or a watch is on. */
 import { EtcdError } from '../../wire/errors.js';
 import type { WatchCarrier, WatchEntry } from './watch-entry.js';
 import type { WatchLane } from './watch-lane.js';
@@ -9,14 +9,45 @@ export type WatchLaneName = 'live' | 'catch-up';
 export class WatchLanes {
   readonly live: WatchLane;
   readonly catchUp: WatchLane;
+  /** These two, and those of watches that are kept apart. */
+  readonly #all: WatchLane[];
+  #isPaused = false;
 
   constructor(make: (lane: WatchLaneName) => WatchLane) {
     this.live = make('live');
     this.catchUp = make('catch-up');
+    this.#all = [this.live, this.catchUp];
   }
 
-  get all(): readonly [WatchLane, WatchLane] {
-    return [this.live, this.catchUp];
+  get all(): readonly WatchLane[] {
+    return this.#all;
+  }
+
+  /** Lanes of watches that are kept apart. */
+  get isolated(): readonly WatchLane[] {
+    return this.#all.slice(2);
+  }
+
+  /** Open streams of watches that catch up or are kept apart. */
+  get catchUpStreams(): number {
+    return this.#all.reduce((sum, lane) => (lane === this.live ? sum : sum + lane.openStreams), 0);
+  }
+
+  addIsolated(lane: WatchLane): void {
+    this.#all.push(lane);
+    if (this.#isPaused) lane.pause();
+  }
+
+  removeIsolated(lane: WatchLane): void {
+    const index = this.#all.indexOf(lane, 2);
+    if (index >= 0) this.#all.splice(index, 1);
+    lane.releaseUnused(); // tells of connections that were to be replaced
+    lane.close();
+  }
+
+  /** Since when a stream has been open and used, of another lane than this one; Infinity for none. */
+  openSince(than?: WatchLane): number {
+    return Math.min(...this.#all.map((lane) => (lane === than ? Infinity : lane.openSince)));
   }
 
   named(lane: WatchLaneName): WatchLane {
@@ -45,10 +76,12 @@ export class WatchLanes {
   }
 
   pause(): void {
+    this.#isPaused = true;
     for (const lane of this.all) lane.pause();
   }
 
   resume(): void {
+    this.#isPaused = false;
     for (const lane of this.all) lane.resume();
   }
 

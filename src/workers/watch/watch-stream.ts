@@ -48,6 +48,8 @@ export interface WatchStreamOwner {
 
 export interface WatchStreamOptions {
   readonly connection: GrpcConnection;
+  /** Now, in monotonic ms. */
+  readonly openedAt: number;
   /** Whether answers to progress requests may be believed. */
   readonly trustsProgress: boolean;
   /** How often the store had been replaced when the member was asked (store-guard.ts). */
@@ -72,6 +74,8 @@ interface Creation {
 
 export class WatchStream implements WatchCarrier {
   readonly connection: GrpcConnection;
+  /** In monotonic ms. */
+  readonly openedAt: number;
   readonly storeRestarts: number;
   readonly trustsProgress: boolean;
   readonly serial: boolean;
@@ -95,6 +99,7 @@ export class WatchStream implements WatchCarrier {
   constructor(options: WatchStreamOptions) {
     this.#options = options;
     this.connection = options.connection;
+    this.openedAt = options.openedAt;
     this.storeRestarts = options.storeRestarts;
     this.trustsProgress = options.trustsProgress;
     this.serial = options.serial;
@@ -113,6 +118,11 @@ export class WatchStream implements WatchCarrier {
     );
   }
 
+  /** Whether it has the answers split of watches that leave it to us. */
+  get fragments(): boolean {
+    return this.#options.fragments;
+  }
+
   /** How many watches are on it, created or not. */
   get size(): number {
     return this.#attached.size;
@@ -121,6 +131,12 @@ export class WatchStream implements WatchCarrier {
   /** Whether watches on it wait to be confirmed. */
   get creating(): boolean {
     return this.#answeredCount < this.#creations.length;
+  }
+
+  /** The watches on it whose creation was sent and has not been answered, oldest first. */
+  unanswered(): WatchEntry[] {
+    const sent = this.#creations.slice(this.#answeredCount, this.#sentCount);
+    return sent.filter(({ streamWatchId }) => this.#attached.has(streamWatchId)).map(({ entry }) => entry);
   }
 
   /** The watches on it, created or not. */

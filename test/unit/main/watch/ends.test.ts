@@ -13,7 +13,7 @@ class Run {
   readonly told: WatchEnd[] = [];
   readonly group = new WatchGroup(
     this.router,
-    { budgetBytes: 4_096, onEnd: (_member, end) => this.told.push(end) },
+    { budgetBytes: 4_096, onEnd: (_member, end) => void this.told.push(end) },
     () => undefined,
   );
   readonly member: GroupWatch = this.group.add('a', { startRevision: 3n });

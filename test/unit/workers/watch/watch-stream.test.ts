@@ -34,6 +34,7 @@ class Rig {
     } as unknown as GrpcConnection; // only what a watch stream uses
     const name = (entry: WatchEntry): string => this.#names.get(entry) ?? '?';
     this.stream = new WatchStream({
+      openedAt: 0,
       connection,
       storeRestarts: 0,
       trustsProgress: true,
