@@ -14,10 +14,10 @@ import type { WatchStream } from './watch-stream.js';
 /** Lanes at a time. What finds no place waits for one: it cannot go back to where it ends the stream of others. */
 const MAX_LANES = 16;
 
-/** A stream that has lived so long shows that the server serves watches. */
+/** A stream that has lived so long may be trusted where others wait for its place. */
 const ALIVE_MS = 1000;
 
-/** So many watches in a row end alone, with no stream alive meanwhile, and it is the server, not they. */
+/** So many watches in a row end alone, with no creation answered on any stream meanwhile, and it is the server, not they. */
 const SERVER_AFTER = 16;
 
 /** How often the time doubles that a watch is kept apart: one that ends its stream late would soon do so again. */
@@ -98,13 +98,15 @@ export class Isolation {
     return found;
   }
 
-  /** It was created on the stream of its cell: it stays there until it can be trusted. */
+  /** It was created on another stream than the live one: if that is its cell's, it stays there until it can be trusted. */
   created(entry: WatchEntry): void {
+    this.#endedInARow = 0;
     if (this.#cellOf.has(entry)) this.delayMove(entry);
   }
 
-  /** It was created on the live stream, back among the others. */
+  /** It was created on the live stream, among the others. */
   returned(entry: WatchEntry): void {
+    this.#endedInARow = 0;
     if (!this.#cellOf.has(entry)) return;
     entry.isolations += 1;
     this.release(entry);
@@ -123,10 +125,9 @@ export class Isolation {
     return this.#parked.length > 0 && openSince !== undefined && now - openSince >= ALIVE_MS;
   }
 
-  /** A watch ended alone, with this error. Where many do and nothing else lives, all that are kept apart end so. */
+  /** A watch ended alone, with this error. Where many do and nothing else works, all that are kept apart end so. */
   endedAlone(error: EtcdError): void {
-    const isAlive = this.#options.now() - this.#options.lanes.openSince() >= ALIVE_MS;
-    this.#endedInARow = isAlive ? 0 : this.#endedInARow + 1;
+    this.#endedInARow += 1;
     if (this.#endedInARow < SERVER_AFTER) return;
     this.#endedInARow = 0;
     for (const entry of [...this.#cellOf.keys()]) this.#options.end(entry, error);

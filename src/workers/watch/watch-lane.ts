@@ -187,10 +187,11 @@ export class WatchLane {
     if (this.#options.waiting() > 0 || this.#draining.size > 0 || this.#keeping !== undefined) return;
     if (this.#state.at === 'open' && this.#state.stream.size === 0) {
       const { stream } = this.#state;
-      this.#fragments = false;
+      this.#fragments = this.#options.fragments;
       this.#enter({ at: 'idle' });
       this.#discard(stream);
     } else if (this.#state.at === 'waiting') {
+      this.#fragments = this.#options.fragments;
       this.#enter({ at: 'idle' });
     }
   }
