@@ -36,6 +36,11 @@ export class Fifo<Value> {
     return value;
   }
 
+  /** From the oldest on. */
+  forEach(visit: (value: Value) => void): void {
+    for (let index = this.#head; index < this.#values.length; index += 1) visit(this.#values[index] as Value); // within it
+  }
+
   clear(): void {
     this.#values = [];
     this.#head = 0;

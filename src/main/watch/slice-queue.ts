@@ -25,8 +25,8 @@ export type QueuedItem =
 
 export class SliceQueue {
   readonly #items = new Fifo<Item>();
-  /** For each watch the first revision of every run of its events that waits. */
-  readonly #firstRevisions = new Map<WatchEntry, Fifo<number>>();
+  /** For each watch the first revision of every run of its events that waits. Made when it is asked for, kept until nothing waits. */
+  #firstRevisions: Map<WatchEntry, Fifo<number>> | undefined;
   /** Where the progress of a watch waits. */
   readonly #progress = new Map<WatchEntry, ProgressItem>();
   #bytes = 0;
@@ -42,25 +42,8 @@ export class SliceQueue {
 
   /** Takes a slice, all of it wanted. Its progress comes out behind its events. */
   add(slice: WatchSlice): void {
-    const { segmentEvents, segmentRevision, modRevision } = slice.data;
-    const withEvents: number[] = [];
-    let marks: Map<WatchEntry, number> | undefined;
-    for (let index = 0; index < slice.segmentCount; index += 1) {
-      const segment = slice.segmentAt(index);
-      const entry = slice.entryOf(segment);
-      if (entry === undefined) continue;
-      if ((segmentEvents[segment] ?? 0) > 0) {
-        withEvents.push(segment);
-        this.#addFirstRevision(entry, modRevision[slice.starts[segment] ?? 0] ?? 0);
-        marks?.delete(entry); // later events say more than earlier progress
-      } else (marks ??= new Map()).set(entry, segmentRevision[segment] ?? 0);
-    }
-    if (withEvents.length > 0) {
-      const kept = (marks === undefined ? slice : slice.only(withEvents)).toKeep();
-      this.#items.push({ kind: 'slice', ...kept });
-      this.#bytes += kept.bytes;
-    }
-    if (marks !== undefined && marks.size > 0) this.#addProgress(marks);
+    if (hasProgress(slice)) this.#addParts(slice);
+    else this.#addEvents(slice);
   }
 
   notice(run: () => void): void {
@@ -89,26 +72,54 @@ export class SliceQueue {
 
   /** The first revision of a watch's events that wait; undefined when none does. */
   firstRevisionOf(entry: WatchEntry): number | undefined {
+    if (this.isEmpty) return undefined;
+    if (this.#firstRevisions === undefined) {
+      const revisions = new Map<WatchEntry, Fifo<number>>();
+      this.#items.forEach((item) => {
+        if (item.kind === 'slice') addFirstRevisions(revisions, item.slice);
+      });
+      this.#firstRevisions = revisions;
+    }
     return this.#firstRevisions.get(entry)?.first;
   }
 
   clear(): void {
     this.#items.clear();
-    this.#firstRevisions.clear();
+    this.#firstRevisions = undefined;
     this.#progress.clear();
     this.#bytes = 0;
   }
 
-  #addFirstRevision(entry: WatchEntry, revision: number): void {
-    let revisions = this.#firstRevisions.get(entry);
-    if (revisions === undefined) {
-      revisions = new Fifo();
-      this.#firstRevisions.set(entry, revisions);
+  #addEvents(slice: WatchSlice): void {
+    const kept = slice.toKeep();
+    this.#items.push({ kind: 'slice', ...kept });
+    this.#bytes += kept.bytes;
+    if (this.#firstRevisions !== undefined) addFirstRevisions(this.#firstRevisions, kept.slice);
+  }
+
+  #addParts(slice: WatchSlice): void {
+    const { segmentEvents, segmentRevision } = slice.data;
+    const withEvents: number[] = [];
+    const marks = new Map<WatchEntry, number>();
+    for (let index = 0; index < slice.segmentCount; index += 1) {
+      const segment = slice.segmentAt(index);
+      const entry = slice.entryOf(segment);
+      if (entry === undefined) continue;
+      if ((segmentEvents[segment] ?? 0) > 0) {
+        withEvents.push(segment);
+        marks.delete(entry); // later events say more than earlier progress
+      } else marks.set(entry, segmentRevision[segment] ?? 0);
     }
-    revisions.push(revision);
+    if (withEvents.length > 0) this.#addEvents(slice.only(withEvents));
+    if (marks.size > 0) this.#addProgress(marks);
   }
 
   #forgetFirstRevisions(slice: WatchSlice): void {
+    if (this.#firstRevisions === undefined) return;
+    if (this.isEmpty) {
+      this.#firstRevisions = undefined;
+      return;
+    }
     for (let index = 0; index < slice.segmentCount; index += 1) {
       // Whoever cancelled it since: it was counted when it came.
       const entry = slice.entries[slice.segmentAt(index)];
@@ -128,5 +139,28 @@ export class SliceQueue {
       item.marks.set(entry, revision);
       this.#progress.set(entry, item);
     }
+  }
+}
+
+function hasProgress(slice: WatchSlice): boolean {
+  const { segmentEvents } = slice.data;
+  for (let index = 0; index < slice.segmentCount; index += 1) {
+    if (segmentEvents[slice.segmentAt(index)] === 0) return true;
+  }
+  return false;
+}
+
+/** Of every segment, whose watch may have been cancelled since it came. */
+function addFirstRevisions(revisions: Map<WatchEntry, Fifo<number>>, slice: WatchSlice): void {
+  for (let index = 0; index < slice.segmentCount; index += 1) {
+    const segment = slice.segmentAt(index);
+    const entry = slice.entries[segment];
+    if (entry === undefined) continue;
+    let ofEntry = revisions.get(entry);
+    if (ofEntry === undefined) {
+      ofEntry = new Fifo();
+      revisions.set(entry, ofEntry);
+    }
+    ofEntry.push(slice.data.modRevision[slice.starts[segment] ?? 0] ?? 0);
   }
 }
