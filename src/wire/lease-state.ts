@@ -139,15 +139,16 @@ export class LeaseState {
     return Atomics.load(this.#counters, HALTS);
   }
 
-  /**
-   * Called by main when it finds that it hung: the shard ends every lease it holds, whatever it saw itself. Until it does, they
-   * are marked here, so that main takes none of them for alive.
-   */
+  /** Called by main when it finds that it hung: the shard ends every lease it holds, whatever it saw itself. */
   requestHalt(): void {
+    Atomics.add(this.#counters, HALTS, 1);
+  }
+
+  /** Until the shard has ended them, the leases that lived when main hung are marked, so that main takes none for alive. */
+  markHalted(): void {
     for (let slot = 0; this.hasBeenUsed(slot); slot += 1) {
       Atomics.compareExchange(this.#status, slot, LeaseStatus.Live, LeaseStatus.Halted);
     }
-    Atomics.add(this.#counters, HALTS, 1);
   }
 
   /** Whether main has hung too long, seen from either thread. */

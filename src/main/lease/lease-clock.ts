@@ -91,6 +91,7 @@ export class LeaseClock {
   /** The leases that were held until now are given up; those granted from now on start anew. */
   #halt(nowMs: number): void {
     for (const state of this.#states) {
+      state.markHalted();
       state.requestHalt();
       state.heartbeatMs = nowMs;
     }
