@@ -207,9 +207,10 @@ export class Registration {
 
   #putAgainAfter(delayMs: number | undefined): void {
     if (delayMs === undefined || this.#abort.signal.aborted) return;
+    // A timer may fire up to a millisecond early by the clock that the delay was taken from: the put would come once more.
     this.#timer = setTimeout(() => {
       this.#putNewest();
-    }, delayMs);
+    }, delayMs + 1);
   }
 
   #stands(lease: Lease): void {

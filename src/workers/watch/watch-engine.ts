@@ -288,7 +288,7 @@ export class WatchEngine {
   /** One of the two lanes, or one for these watches alone. */
   #makeLane(lane: WatchLaneName, isolated?: CellWatches, fragments = false): WatchLane {
     const { context, guard, firstEndpoint } = this.#options;
-    return new WatchLane({
+    const made: WatchLane = new WatchLane({
       lane,
       fragments,
       context,
@@ -312,8 +312,9 @@ export class WatchEngine {
         this.#storeSeen(endpoint, storeReset);
       },
       waiting: () => (isolated === undefined ? this.#waiting.countOf(lane) : isolated.waiting.size),
-      othersOpenSince: (than) => this.lanes.openSince(than),
+      othersOpenSince: () => this.lanes.openSince(made),
     });
+    return made;
   }
 
   #storeSeen(endpoint: string, storeReset: boolean): void {

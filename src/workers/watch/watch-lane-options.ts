@@ -4,7 +4,6 @@ import type { EtcdError } from '../../wire/errors.js';
 import type { StoreGuard } from '../member/store-guard.js';
 import type { ShardContext } from '../shard-context.js';
 import type { StreamLoss } from './lane-failures.js';
-import type { WatchLane } from './watch-lane.js';
 import type { WatchStream, WatchStreamHooks } from './watch-stream.js';
 
 export interface WatchLaneOptions {
@@ -28,5 +27,5 @@ export interface WatchLaneOptions {
   /** How many watches wait for a stream of this lane. */
   readonly waiting: () => number;
   /** Since when a stream of another lane has been open with watches on it; Infinity for none. */
-  readonly othersOpenSince: (lane: WatchLane) => number;
+  readonly othersOpenSince: () => number;
 }

@@ -323,7 +323,7 @@ export class WatchLane {
       now,
       watches: [...stream.entries()].filter(({ state }) => state.at !== 'moving' && state.at !== 'settling'),
       unanswered: stream.unanswered(),
-      othersOpenSince: this.#options.othersOpenSince(this),
+      othersOpenSince: this.#options.othersOpenSince(),
     });
     context.status({
       type: 'disconnected',
