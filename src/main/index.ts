@@ -54,7 +54,7 @@ export { del, get, put, range } from './kv/operation.js';
 export { Txn } from './kv/txn.js';
 export { txn, TxnBuilder } from './kv/txn-builder.js';
 export type { TxnStep, TxnSteps } from './kv/txn-builder.js';
-export type { Comparison, Operation, OperationKind } from './kv/txn-parts.js';
+export type { Comparison, Operation, OperationKind } from './kv/txn-types.js';
 export type { TxnResponse, TxnResult } from './kv/txn-result.js';
 export type { CompactResult, DeleteResult, KeyValue, PutResult, RangeResult, ResponseHeader } from './kv/key-value.js';
 export type {

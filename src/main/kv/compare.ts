@@ -6,7 +6,8 @@ import { toBytes, toKeyRange, type KeyInput, type RangeInput } from '../../wire/
 import { etcdserverpb as rpc } from '../../generated/etcd.js';
 import { comparedLeaseId, type LeaseInput } from './lease-input.js';
 import { long } from './requests.js';
-import { rememberCompare, type Comparison } from './txn-parts.js';
+import { rememberCompare } from './txn-parts.js';
+import type { Comparison } from './txn-types.js';
 
 /** The four ways to compare. */
 export interface Comparator<Operand> {

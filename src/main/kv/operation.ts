@@ -14,7 +14,8 @@ import {
   type RangeOptions,
 } from './kv-options.js';
 import { deleteRequest, putRequest, rangeRequest } from './requests.js';
-import { rememberOperation, type Operation } from './txn-parts.js';
+import { rememberOperation } from './txn-parts.js';
+import type { Operation } from './txn-types.js';
 
 /** Writes one key. Options as in `kv.put`. */
 export function put(key: KeyInput, value: KeyInput | undefined, options: PutOptions = {}): Operation<'put'> {

@@ -2,7 +2,8 @@
  * What a transaction consists of, step by step. Main thread; sends nothing.
  */
 import { invalidOption } from '../../wire/arguments.js';
-import { compareRequest, operationRequest, type Comparison, type Operation } from './txn-parts.js';
+import { compareRequest, operationRequest } from './txn-parts.js';
+import type { Comparison, Operation } from './txn-types.js';
 
 /** What a branch may hold: an operation, or a transaction inside the transaction. */
 export type TxnStep = Operation | TxnBuilder;

@@ -4,18 +4,7 @@
  */
 import { describeValue, invalidOption } from '../../wire/arguments.js';
 import type { etcdserverpb as rpc } from '../../generated/etcd.js';
-
-/** One condition of a transaction, made by `compare`. */
-export interface Comparison {
-  readonly kind: 'comparison';
-}
-
-export type OperationKind = 'put' | 'get' | 'range' | 'delete';
-
-/** One operation of a transaction, made by `put`, `get`, `range` or `del`. */
-export interface Operation<Kind extends OperationKind = OperationKind> {
-  readonly kind: Kind;
-}
+import type { Comparison, Operation, OperationKind } from './txn-types.js';
 
 const comparisons = new WeakMap<object, rpc.Compare.$Properties>();
 const operations = new WeakMap<object, rpc.RequestOp.$Properties>();
