@@ -4,7 +4,7 @@ import { compare, type CompareTarget } from '../../src/main/kv/compare.js';
 import type { Kv } from '../../src/main/kv/kv.js';
 import { del, get, put, range } from '../../src/main/kv/operation.js';
 import { txn } from '../../src/main/kv/txn-builder.js';
-import type { Comparison } from '../../src/main/kv/txn-parts.js';
+import type { Comparison } from '../../src/main/kv/txn-types.js';
 import { suiteEtcd } from '../support/suite-etcd.js';
 import { failureOf, kvOf, type KvClient } from './kv-client.js';
 
