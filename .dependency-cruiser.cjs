@@ -3,7 +3,9 @@
 //   src/main -> src/wire <- src/workers        src/embedded -> src/wire
 //   src/main -> src/generated <- src/embedded  (protobuf code for unary calls, made by scripts/build.js)
 //
-// main reaches the shard's code by URL only. Type-only imports count: a direction that only types break is broken too.
+//   src/main -> src/inline -> src/workers      (one dynamic import: a shard on the application's thread)
+//
+// Otherwise main reaches the shard's code by URL, or as source where a bundle has no files. Type-only imports count: a direction that only types break is broken too.
 
 /** Packages that may be imported from one place only: a rule for each. */
 const owners = {
@@ -22,6 +24,8 @@ const entries = [
   '^src/embedded/(index|testing)\\.ts$',
   // Entry files of threads, loaded by URL.
   '^src/workers/shard\\.ts$',
+  // Likewise, made one text with what it imports.
+  '^src/workers/source-thread\\.ts$',
   '^src/embedded/server-thread\\.ts$',
 ];
 
@@ -94,9 +98,30 @@ module.exports = {
     {
       name: 'main-imports-wire-only',
       severity: 'error',
-      comment: 'Shard code is reached by URL, never by import.',
+      comment: 'Shard code is reached by URL or through src/inline, never by import.',
       from: { path: '^src/main/', pathNot: '^src/main/cli/' },
-      to: { path: '^src/', pathNot: '^src/(main|wire|generated)/' },
+      to: { path: '^src/', pathNot: '^src/(main|wire|generated|inline)/' },
+    },
+    {
+      name: 'inline-is-loaded-when-asked-for',
+      severity: 'error',
+      comment: 'Nothing of the workers is loaded into the application before it wants an inline shard.',
+      from: { path: '^src/', pathNot: '^src/inline/' },
+      to: { path: '^src/inline/', dependencyTypesNot: ['dynamic-import'] },
+    },
+    {
+      name: 'inline-has-one-owner',
+      severity: 'error',
+      comment: 'Who starts threads decides who runs inline.',
+      from: { path: '^src/', pathNot: '^src/(inline/|main/shard-pool\\.ts$)' },
+      to: { path: '^src/inline/' },
+    },
+    {
+      name: 'inline-is-a-door',
+      severity: 'error',
+      comment: 'It hands on the entry of the shard and knows nothing else.',
+      from: { path: '^src/inline/' },
+      to: { pathNot: '^src/workers/shard\\.ts$' },
     },
     {
       name: 'embedded-imports-wire-only',

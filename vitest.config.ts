@@ -19,7 +19,7 @@ const etcdProjects = new Map([
     ],
   ],
 ]);
-const types = ['test/types/**/*.test.ts'];
+const types = ['test/types/**/*.test.ts', 'test/bundles/**/*.test.ts'];
 const patterns = (folders: readonly string[]): string[] => folders.map((folder) => `${folder}**/*.test.ts`);
 
 /** Files that need several members, a plain socket beside TLS, data that outlives its server, etcd's metrics, or the etcdctl that came with it. */
@@ -92,7 +92,7 @@ export default defineConfig({
       },
       {
         extends: true,
-        // Packs and compiles: slow, and needs no company.
+        // Packs, compiles and bundles: slow, and needs no company.
         test: {
           name: 'types',
           include: types,

@@ -1,4 +1,4 @@
-// Builds the package: protobuf code from protos/, then dist/ from src/. Run by `npm run build`, by `npm test`, and as
+// Builds the package: protobuf code from protos/, the threads' sources for bundles, then dist/ from src/. Run by `npm run build`, by `npm test`, and as
 // `prepare` after `npm ci` in a clone. With nothing changed it costs one incremental run of tsc.
 //
 //   node scripts/build.js               everything
@@ -19,6 +19,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { fieldTables } from './field-tables.js';
+import { writeThreadSources } from './thread-sources.js';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const require = createRequire(import.meta.url);
@@ -145,4 +146,5 @@ function compile() {
 }
 
 generate();
+await writeThreadSources(root, generatedFolder);
 if (!process.argv.includes('--generate')) compile();

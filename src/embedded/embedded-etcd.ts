@@ -1,9 +1,11 @@
 /**
  * The caller's handle of an embedded server: starts its thread, talks to it, notices its end. Caller's thread.
  */
-import { Worker } from 'node:worker_threads';
+import { existsSync } from 'node:fs';
+import { Worker, type WorkerOptions } from 'node:worker_threads';
 import { describeValue, invalidOption } from '../wire/arguments.js';
 import { EtcdError, errorFromPlain } from '../wire/errors.js';
+import { threadFile } from '../wire/thread-file.js';
 import { checkStartOptions, type EmbeddedEtcdOptions } from './embedded-options.js';
 import type { FaultResult } from './faults/fault.js';
 import { serverLinks } from './faults/server-link.js';
@@ -68,12 +70,7 @@ export class EmbeddedEtcd implements AsyncDisposable {
    */
   static async start(options: EmbeddedEtcdOptions = {}): Promise<EmbeddedEtcd> {
     const start: ServerStart = checkStartOptions(options);
-    // Flags of the caller's process, such as a test runner's loaders, are not for this thread.
-    const worker = new Worker(new URL('./server-thread.js', import.meta.url), {
-      workerData: start,
-      execArgv: [],
-      name: 'embedded-etcd',
-    });
+    const worker = await startThread(start);
     const report = await firstReport(worker);
     if (report.kind === 'ready') return new EmbeddedEtcd(worker, report.endpoints);
     await worker.terminate();
@@ -163,6 +160,15 @@ export class EmbeddedEtcd implements AsyncDisposable {
     this.#state = { kind: 'crashed', error };
     return error;
   }
+}
+
+async function startThread(start: ServerStart): Promise<Worker> {
+  // Flags of the caller's process, such as a test runner's loaders, are not for this thread.
+  const options: WorkerOptions = { workerData: start, execArgv: [], name: 'embedded-etcd' };
+  const file = threadFile('embedded/server-thread.js');
+  if (file !== undefined && existsSync(file)) return new Worker(file, options);
+  const { source } = await import('../generated/server-source.js');
+  return new Worker(source, { ...options, eval: true });
 }
 
 /** What the thread says first; its death before that is an error. */

@@ -9,15 +9,15 @@ import { EtcdServer } from './etcd-server.js';
 import type { FaultResult } from './faults/fault.js';
 import type { ServerCommand, ServerReport, ServerRequest, ServerStart } from './server-messages.js';
 
-const port = parentPort;
-if (port === null)
+if (parentPort === null)
   throw new EtcdError('server-thread.js is started by EmbeddedEtcd, not by itself', { code: 'internal' });
+const port = parentPort;
 
 const start = workerData as ServerStart; // given by EmbeddedEtcd, which checked it
 const clock = start.clock === 'manual' ? new ManualClock() : systemClock;
 
 function report(message: ServerReport): void {
-  port?.postMessage(message);
+  port.postMessage(message);
 }
 
 async function obey(server: EtcdServer, command: ServerCommand): Promise<FaultResult> {
@@ -47,12 +47,17 @@ async function answer(server: EtcdServer, { id, command }: ServerRequest): Promi
   }
 }
 
-try {
-  const server = await EtcdServer.start({ ...start, clock });
-  port.on('message', (request: ServerRequest) => {
-    void answer(server, request);
-  });
-  report({ kind: 'ready', endpoints: server.listeners.map((listener) => listener.endpoint) });
-} catch (error) {
-  report({ kind: 'failed', error: errorToPlain(toEtcdError(error)) });
+/** A function, since the source for bundles is CommonJS, which cannot wait at its top level. */
+async function serve(): Promise<void> {
+  try {
+    const server = await EtcdServer.start({ ...start, clock });
+    port.on('message', (request: ServerRequest) => {
+      void answer(server, request);
+    });
+    report({ kind: 'ready', endpoints: server.listeners.map((listener) => listener.endpoint) });
+  } catch (error) {
+    report({ kind: 'failed', error: errorToPlain(toEtcdError(error)) });
+  }
 }
+
+void serve();

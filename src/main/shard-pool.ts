@@ -1,14 +1,19 @@
 /**
  * Runs shards: each as one endless piscina task in a worker thread of its own, or inline on the calling thread. Main thread;
- * owns the threads. The only user of piscina, and the only place where main reaches the workers' code, by URL.
+ * owns the threads. The only user of piscina, and the only place where main reaches the workers' code: by URL, in a bundle as
+ * source, and inline through src/inline.
  */
+import { existsSync } from 'node:fs';
+import * as nodeModule from 'node:module';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
-import { Piscina } from 'piscina';
+import type * as piscina from 'piscina';
 import type { ShardInit, ShardReport } from '../wire/contract.js';
 import type { Port } from '../wire/port.js';
 import type { PostedCommand } from '../wire/posted-command.js';
+import { threadFile } from '../wire/thread-file.js';
 import { setImmediate } from '../wire/timers.js';
 import { openInlineChannel } from './inline-channel.js';
+import { SourceThread } from './source-thread.js';
 
 /** A shard that was started. */
 export interface ShardRun {
@@ -28,11 +33,6 @@ export interface ShardPool {
   close(): Promise<void>;
 }
 
-/** What the workers' entry exports for the calling thread. */
-interface ShardModule {
-  runInline(task: InlineTask): Promise<unknown>;
-}
-
 interface ShardTask {
   readonly port: MessagePort;
   readonly init: ShardInit;
@@ -43,7 +43,13 @@ interface InlineTask {
   readonly init: ShardInit;
 }
 
-const SHARD_URL = new URL('../workers/shard.js', import.meta.url);
+/** A worker thread with its one task. */
+interface ShardThread {
+  /** Resolves when the task is over and the thread gone, with the error that ended it or undefined. */
+  readonly ended: Promise<unknown>;
+  setRef(isRef: boolean): void;
+  close(): Promise<void>;
+}
 
 /**
  * For the short-lived objects of a worker, of which node:http2 makes most: two halves of 2 MB. V8's default lets both grow to
@@ -65,11 +71,11 @@ class ThreadPool implements ShardPool {
 
   start(init: ShardInit): ShardRun {
     const { port1, port2 } = new MessageChannel();
-    const thread = new ShardThread({ port: port2, init });
+    const thread = startThread({ port: port2, init });
     this.#threads.add(thread);
     void thread.ended.then(() => this.#threads.delete(thread));
     if (!this.#isRef) thread.setRef(false);
-    return { port: port1, ended: thread.ended, discard: () => void thread.close() };
+    return { port: port1, ended: thread.ended.then(explained), discard: () => void thread.close() };
   }
 
   setRef(isRef: boolean): void {
@@ -83,17 +89,26 @@ class ThreadPool implements ShardPool {
   }
 }
 
-/** One worker thread with its one task. */
-class ShardThread {
+function startThread(task: ShardTask): ShardThread {
+  const file = threadFile('workers/shard.js');
+  return file !== undefined && existsSync(file)
+    ? new PiscinaThread(task, file)
+    : new SourceThread(task, YOUNG_GENERATION_MB);
+}
+
+/** The usual one: a file, in a piscina of its own. */
+class PiscinaThread implements ShardThread {
   readonly ended: Promise<unknown>;
-  readonly #pool: Piscina<ShardTask, unknown>;
+  readonly #pool: piscina.Piscina<ShardTask, unknown>;
   #taskPort: Referable | undefined;
   #isRef = true;
   #closed: Promise<void> | undefined;
 
-  constructor(task: ShardTask) {
+  constructor(task: ShardTask, file: URL) {
+    // Not by an import: bundlers would take along what cannot run in a bundle.
+    const { Piscina } = nodeModule.createRequire(file)('piscina') as typeof piscina;
     this.#pool = new Piscina<ShardTask, unknown>({
-      filename: SHARD_URL.href,
+      filename: file.href,
       name: 'runShard',
       minThreads: 0, // piscina must not replace it: that is the link's decision
       maxThreads: 1,
@@ -145,7 +160,7 @@ class ShardThread {
       } catch (error) {
         // Not even a thread could be made. Piscina would end the task that it kept by a rejection that nobody can catch.
         this.#closed = Promise.resolve();
-        resolve(explained(error));
+        resolve(error);
       }
     });
   }
@@ -201,8 +216,8 @@ class InlinePool implements ShardPool {
   /** Resolves with the error, if there was one. */
   async #run(task: InlineTask): Promise<unknown> {
     try {
-      const module = (await import(SHARD_URL.href)) as ShardModule; // reached by URL: main must not import workers
-      await module.runInline(task);
+      const { runInline } = await import('../inline/run-inline.js');
+      await runInline(task);
       return undefined;
     } catch (error) {
       return error ?? new Error('the shard ended');
