@@ -65,8 +65,8 @@ export class EmbeddedEtcd implements AsyncDisposable {
   /**
    * Starts a server; it serves when the promise resolves.
    *
-   * @throws EtcdError `invalid-argument` for an option that is not allowed, `connect-failed` when the port, host or socket cannot
-   * be had.
+   * @throws EtcdError `invalid-argument` for an option that is not allowed, `connect-failed` when the port, host, socket or
+   * thread cannot be had.
    */
   static async start(options: EmbeddedEtcdOptions = {}): Promise<EmbeddedEtcd> {
     const start: ServerStart = checkStartOptions(options);
@@ -166,9 +166,21 @@ async function startThread(start: ServerStart): Promise<Worker> {
   // Flags of the caller's process, such as a test runner's loaders, are not for this thread.
   const options: WorkerOptions = { workerData: start, execArgv: [], name: 'embedded-etcd' };
   const file = threadFile('embedded/server-thread.js');
-  if (file !== undefined && existsSync(file)) return new Worker(file, options);
+  if (file !== undefined && existsSync(new URL('../../package.json', file))) return newWorker(file, options);
   const { source } = await import('../generated/server-source.js');
-  return new Worker(source, { ...options, eval: true });
+  return newWorker(source, { ...options, eval: true });
+}
+
+function newWorker(code: URL | string, options: WorkerOptions): Worker {
+  try {
+    return new Worker(code, options);
+  } catch (cause) {
+    const isRefused = cause instanceof Error && 'code' in cause && cause.code === 'ERR_ACCESS_DENIED';
+    const why = isRefused
+      ? "Node's permission model refuses worker threads: start node with --allow-worker"
+      : 'its thread could not be made';
+    throw new EtcdError(`EmbeddedEtcd: ${why}`, { code: 'connect-failed', outcome: 'not-sent', cause });
+  }
 }
 
 /** What the thread says first; its death before that is an error. */

@@ -91,7 +91,7 @@ class ThreadPool implements ShardPool {
 
 function startThread(task: ShardTask): ShardThread {
   const file = threadFile('workers/shard.js');
-  return file !== undefined && existsSync(file)
+  return file !== undefined && existsSync(new URL('../../package.json', file))
     ? new PiscinaThread(task, file)
     : new SourceThread(task, YOUNG_GENERATION_MB);
 }

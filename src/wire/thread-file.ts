@@ -8,7 +8,10 @@ declare const __webpack_require__: unknown;
 /** Beside this file, in `dist/`. */
 const OWN_NAME = '/wire/thread-file.js';
 
-/** The file's URL, or undefined in a bundle. A bundler may keep this file's name and leave out the others: see that it exists. */
+/**
+ * The file's URL, or undefined in a bundle. A bundler may keep this file's name and leave out the others: only beside the
+ * package's `package.json`, two folders up, is it an installed package.
+ */
 export function threadFile(path: 'workers/shard.js' | 'embedded/server-thread.js'): URL | undefined {
   // webpack writes the place that the file had when it built, where another version may be by now.
   if (typeof __webpack_require__ !== 'undefined') return undefined;

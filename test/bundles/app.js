@@ -6,7 +6,12 @@ import { JujuModel } from 'etcd-vigil/relation';
 import { FaultKit } from 'etcd-vigil/testing';
 
 let threads = 0;
-process.on('worker', () => (threads += 1));
+/** @type {import('node:worker_threads').Worker | undefined} */
+let newest;
+process.on('worker', (worker) => {
+  threads += 1;
+  newest = worker;
+});
 
 /**
  * @param {readonly string[]} endpoints
@@ -35,6 +40,26 @@ async function tryEngine(endpoints, shards, transport) {
   }
 }
 
+/**
+ * A thread that dies is replaced; an engine that was left open does not keep the process alive after `unref()`.
+ * @param {readonly string[]} endpoints
+ */
+async function tryCrash(endpoints) {
+  const etcd = await connect({ endpoints, shards: 1 });
+  const watcher = etcd.watch('crash');
+  await watcher.ready;
+  const before = threads;
+  await newest?.terminate();
+  await etcd.kv.put('crash', 'survived');
+  const seen = [];
+  for await (const batch of watcher) {
+    for (const event of batch) if (event.type === 'put') seen.push(event.value.string());
+    break;
+  }
+  etcd.unref();
+  return { seen, threads: threads - before };
+}
+
 async function main() {
   const server = await EmbeddedEtcd.start();
   const cut = await FaultKit.of(server).inject({ rpc: 'KV/Put', at: 'call', action: { kind: 'delay', byMs: 1 } });
@@ -42,10 +67,11 @@ async function main() {
   for (const shards of /** @type {const} */ ([1, 'inline']))
     for (const transport of /** @type {const} */ (['http2', 'grpc-js']))
       engines.push(await tryEngine(server.endpoints, shards, transport));
+  const crash = await tryCrash(server.endpoints);
   const strikes = await cut.strikes();
   await server.close();
   const names = [compare, JujuModel].map((value) => typeof value);
-  console.log(JSON.stringify({ engines, strikes, names }));
+  console.log(JSON.stringify({ engines, crash, strikes, names }));
 }
 
 main().catch((/** @type {unknown} */ error) => {

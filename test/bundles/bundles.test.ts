@@ -16,6 +16,7 @@ const engine = (key: string, threads: number): unknown => ({
 });
 const everything = {
   engines: [engine('1/http2', 1), engine('1/grpc-js', 1), engine('inline/http2', 0), engine('inline/grpc-js', 0)],
+  crash: { seen: ['survived'], threads: 1 },
   strikes: 1,
   names: ['function', 'function'],
 };

@@ -23,17 +23,30 @@ await lazy.close();
 console.log(JSON.stringify(told));
 `;
 
+/** Starts a server, and tells how that ended. */
+const START = `
+const { EmbeddedEtcd } = await import(process.argv[2]);
+const told = [];
+await EmbeddedEtcd.start().catch(({ code, message }) => told.push({ code, message }));
+console.log(JSON.stringify(told));
+`;
+
 beforeAll(async () => {
   server = await EmbeddedEtcd.start();
   writeFileSync(join(folder, 'program.mjs'), PROGRAM);
+  writeFileSync(join(folder, 'start.mjs'), START);
 });
 afterAll(async () => {
   await server.close();
   rmSync(folder, { recursive: true });
 });
 
-async function run(flags: readonly string[], entry: string): Promise<{ code: string; message: string }[]> {
-  const args = [...flags, join(folder, 'program.mjs'), entry, ...server.endpoints];
+async function run(
+  flags: readonly string[],
+  entry: string,
+  program = 'program.mjs',
+): Promise<{ code: string; message: string }[]> {
+  const args = [...flags, join(folder, program), entry, ...server.endpoints];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   const exited = new Promise((resolve) => child.once('exit', resolve));
   const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
@@ -48,6 +61,18 @@ it('a worker that the permission model refuses is a rejected connect and an ende
   const told = await run([permission ?? '--permission', '--allow-fs-read=*'], join(root, 'dist/main/index.js'));
   const expected = { code: 'shard-failed', message: expect.stringContaining('--allow-worker') as string };
   expect(told).toEqual([expected, expected]);
+});
+
+it('a thread of the embedded server that the permission model refuses is a rejected start that says what to do', async () => {
+  const permission = ['--permission', '--experimental-permission'].find((flag) =>
+    process.allowedNodeEnvironmentFlags.has(flag),
+  );
+  const told = await run(
+    [permission ?? '--permission', '--allow-fs-read=*'],
+    join(root, 'dist/embedded/index.js'),
+    'start.mjs',
+  );
+  expect(told).toEqual([{ code: 'connect-failed', message: expect.stringContaining('--allow-worker') as string }]);
 });
 
 it('a worker whose file is missing is a rejected connect and an ended watch that name it', async () => {
