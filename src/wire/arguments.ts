@@ -118,6 +118,32 @@ export const objectRule: (value: unknown, name: string) => asserts value is obje
     throw invalidOption(`${name} must be an object, not ${describeValue(value)}`);
 };
 
+/** An object with the fields of a table. */
+export function fieldsRule<Fields extends object>(
+  table: OptionTable<Fields>,
+  required: readonly (keyof Fields & string)[] = [],
+): OptionRule {
+  return (value, name) => {
+    objectRule(value, name);
+    checkFields<Fields>(value, table, name, required);
+  };
+}
+
+/** An array whose elements all keep a rule; `what` says what they are, such as «endpoints». */
+export function arrayRule(what: string, rule: OptionRule): OptionRule {
+  return (value, name) => {
+    if (!Array.isArray(value)) throw invalidOption(`${name} must be an array of ${what}, not ${describeValue(value)}`);
+    for (const [index, element] of value.entries()) rule(element, `${name}[${String(index)}]`);
+  };
+}
+
+/** One text that is not empty, or an array of such. */
+export const textOrTextsRule: OptionRule = (value, name) => {
+  if (Array.isArray(value)) arrayRule('strings', textRule)(value, name);
+  else if (typeof value !== 'string' || value === '')
+    throw invalidOption(`${name} must be a string that is not empty, or an array of such, not ${describeValue(value)}`);
+};
+
 /** An object that can do this; `what` says what it is, such as «a backend». */
 export function methodsRule(what: string, ...methods: readonly string[]): OptionRule {
   return (value, name) => {

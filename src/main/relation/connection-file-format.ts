@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 import { parseEndpoints } from '../../wire/endpoint.js';
 import { EtcdError } from '../../wire/errors.js';
-import type { CredentialPaths } from './credential-files.js';
+import type { CredentialPaths } from './credential-paths.js';
 import type { EtcdConnectionInfo } from './relation-endpoint.js';
 
 const FORMAT = 'etcd-vigil/connection';

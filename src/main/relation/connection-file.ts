@@ -14,11 +14,21 @@
 import { randomBytes } from 'node:crypto';
 import { chmod, chown, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
+import { checkOptions, fieldsRule, optional } from '../../wire/arguments.js';
 import { EtcdError } from '../../wire/errors.js';
 import { encodeConnectionFile, parseConnectionFile, type ConnectionFile } from './connection-file-format.js';
-import { saveCredentialFiles, type CredentialFileOptions, type CredentialPaths } from './credential-files.js';
+import { saveCredentialFiles } from './credential-files.js';
+import {
+  ACCESS_RULES,
+  PATH_RULES,
+  pathRule,
+  PATHS,
+  type CredentialFileOptions,
+  type CredentialPaths,
+} from './credential-paths.js';
 import { checkBundle } from './pem.js';
 import { makePrivateFolder, syncFolder, writeNewFile } from './private-file.js';
+import { connectionRule } from './relation-arguments.js';
 import type { EtcdConnectionInfo } from './relation-endpoint.js';
 
 /** How {@link writeConnectionFile} writes. */
@@ -43,6 +53,14 @@ export async function writeConnectionFile(
   connection: EtcdConnectionInfo | undefined,
   options: ConnectionFileOptions = {},
 ): Promise<{ readonly changed: boolean }> {
+  pathRule(path, 'writeConnectionFile: path');
+  optional(connectionRule)(connection, 'writeConnectionFile: connection');
+  const credentialsRule = fieldsRule<CredentialPaths>(PATH_RULES, PATHS);
+  checkOptions<ConnectionFileOptions>(
+    options,
+    { ...ACCESS_RULES, credentials: credentialsRule },
+    'writeConnectionFile',
+  );
   const { credentials, ...access } = options;
   let hasNewCredentials = false;
   let offered = connection?.isComplete === true ? connection : undefined;
@@ -68,9 +86,11 @@ export async function writeConnectionFile(
 /**
  * Reads a connection file.
  *
- * @throws EtcdError `file-failed` where it cannot be read (or is not there), `invalid-argument` where it holds something else.
+ * @throws EtcdError `file-failed` where it cannot be read (or is not there), `invalid-argument` where it holds something else, or `path` cannot
+ *   be one.
  */
 export async function readConnectionFile(path: string): Promise<ConnectionFile> {
+  pathRule(path, 'readConnectionFile: path');
   let text: string;
   try {
     text = await readFile(path, 'utf8');

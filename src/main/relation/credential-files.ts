@@ -4,24 +4,18 @@
  */
 import { readFile, realpath, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { checkFields, checkOptions, invalidOption, objectRule } from '../../wire/arguments.js';
 import { EtcdError } from '../../wire/errors.js';
 import { CredentialStore, PARTS, type FileAccess, type Part, type PartPaths } from './credential-store.js';
 import { checkBundle, type CheckedBundle, type PartialBundle } from './pem.js';
-
-/** Where the three files are. A path may be relative to the working directory; the three must differ. */
-export interface CredentialPaths {
-  readonly keyPath: string;
-  readonly certPath: string;
-  readonly caPath: string;
-}
-
-/** Who may read the files. */
-export interface CredentialFileOptions {
-  /** Mode of the certificate and the authorities' file: 0o600 (default) or 0o644. The key is always 0600. */
-  readonly certMode?: 0o600 | 0o644 | undefined;
-  /** User and group that shall own the files and the folders made for them; needs the rights to give them away. */
-  readonly owner?: { readonly uid: number; readonly gid: number } | undefined;
-}
+import {
+  ACCESS_RULES,
+  PATH_RULES,
+  PATHS,
+  type CredentialFileOptions,
+  type CredentialPaths,
+} from './credential-paths.js';
+import { bundleRule, pemTextRule } from './relation-arguments.js';
 
 /** What {@link saveCredentialFiles} did. */
 export interface SavedCredentials {
@@ -30,6 +24,11 @@ export interface SavedCredentials {
   /** When the saved client certificate ends. */
   readonly expiresAt: Date;
 }
+
+/** A part that is missing is for {@link checkBundle} to tell. */
+const partsRule = bundleRule((value, name) => {
+  if (value !== null) pemTextRule(value, name);
+}, []);
 
 const READ_ATTEMPTS = 100;
 
@@ -55,7 +54,9 @@ export async function saveCredentialFiles(
   bundle: PartialBundle,
   options: CredentialFileOptions = {},
 ): Promise<SavedCredentials> {
-  const places = checkPaths(paths);
+  const places = checkPaths(paths, 'saveCredentialFiles');
+  checkOptions<CredentialFileOptions>(options, ACCESS_RULES, 'saveCredentialFiles');
+  partsRule(bundle, 'saveCredentialFiles: bundle');
   const store = new CredentialStore(places, accessOf(options));
   const { expiresAt, ...texts } = checkBundle(bundle);
   return inTurn(places, 'saved', async () => {
@@ -69,10 +70,11 @@ export async function saveCredentialFiles(
 /**
  * Reads a bundle that belongs together, also while another process replaces it.
  *
+ * @throws EtcdError `invalid-argument` for paths that are not allowed.
  * @throws EtcdError `file-failed` where a file is missing or cannot be read, `invalid-credentials` where what is there is no bundle.
  */
 export async function readCredentialFiles(paths: CredentialPaths): Promise<CheckedBundle> {
-  const places = checkPaths(paths);
+  const places = checkPaths(paths, 'readCredentialFiles');
   let missing: unknown;
   for (let attempt = 0; attempt < READ_ATTEMPTS; attempt++) {
     try {
@@ -99,10 +101,10 @@ export async function readCredentialFiles(paths: CredentialPaths): Promise<Check
  * Removes the three files and the folder behind them; for a reader that resolves links first they vanish together.
  *
  * @returns whether there was anything.
- * @throws EtcdError `file-failed`.
+ * @throws EtcdError `invalid-argument`, `file-failed`.
  */
 export async function removeCredentialFiles(paths: CredentialPaths): Promise<boolean> {
-  const places = checkPaths(paths);
+  const places = checkPaths(paths, 'removeCredentialFiles');
   const store = new CredentialStore(places, accessOf({}));
   return inTurn(places, 'removed', () => store.remove());
 }
@@ -120,28 +122,16 @@ async function inTurn<T>(places: PartPaths, what: string, work: () => Promise<T>
   }
 }
 
-function checkPaths(paths: CredentialPaths): PartPaths {
-  const places: Partial<Record<Part, string>> = {};
-  for (const part of PARTS) {
-    const path: unknown = paths[`${part}Path`];
-    if (typeof path !== 'string' || path === '' || path.includes('\0') || path.endsWith('/')) {
-      throw invalid(`credentials: ${part}Path must be the path of a file`);
-    }
-    places[part] = resolve(path);
-  }
-  const { key = '', cert = '', ca = '' } = places;
-  if (new Set([key, cert, ca]).size < PARTS.length) {
-    throw invalid('credentials: keyPath, certPath and caPath must be three different files');
-  }
+function checkPaths(paths: CredentialPaths, what: string): PartPaths {
+  objectRule(paths, `${what}: paths`);
+  checkFields<CredentialPaths>(paths, PATH_RULES, `${what}: paths`, PATHS);
+  const [key, cert, ca] = [resolve(paths.keyPath), resolve(paths.certPath), resolve(paths.caPath)];
+  if (new Set([key, cert, ca]).size < PARTS.length)
+    throw invalidOption(`${what}: keyPath, certPath and caPath must be three different files`);
   return { key, cert, ca };
 }
 
 function accessOf({ certMode = 0o600, owner }: CredentialFileOptions): FileAccess {
-  const modes: readonly number[] = [0o600, 0o644];
-  if (!modes.includes(certMode)) throw invalid('credentials: certMode must be 0o600 or 0o644');
-  for (const id of owner === undefined ? [] : [owner.uid, owner.gid]) {
-    if (!Number.isInteger(id) || id < 0) throw invalid('credentials: owner needs uid and gid, numbers from 0');
-  }
   return { keyMode: 0o600, certMode, owner };
 }
 
@@ -177,8 +167,4 @@ function isMissing(error: unknown): boolean {
 function fileFailed(what: string, cause: unknown): EtcdError {
   const why = cause instanceof Error ? cause.message : 'they changed all the time';
   return new EtcdError(`credentials: the files cannot be ${what}: ${why}`, { code: 'file-failed', cause });
-}
-
-function invalid(message: string): EtcdError {
-  return new EtcdError(message, { code: 'invalid-argument', outcome: 'not-sent' });
 }

@@ -4,11 +4,13 @@
  * Every unit of the provider must publish: consumers read one unit, and which one they choose is theirs. The key travels in clear in
  * the relation data; that is the interface's, `etcd_client` does better.
  */
+import { stringRule, textOrTextsRule } from '../../wire/arguments.js';
 import { parseEndpoints } from '../../wire/endpoint.js';
 import type { DatabagChange, JujuBackend } from './backend.js';
 import { ETCD_KEYS, splitConnectionString } from './etcd-view.js';
 import { departsItself, liveRelations, type LiveRelation } from './live-relations.js';
 import { checkBundle, type CredentialBundle } from './pem.js';
+import { backendRule, bundleRule, endpointNameRule, pemTextRule } from './relation-arguments.js';
 import type { RelationEndpoint } from './relation-endpoint.js';
 import { EMPTY_SNAPSHOT, readSnapshot, writeSnapshot, type Snapshot } from './snapshot.js';
 
@@ -24,6 +26,8 @@ export interface Published {
   /** The relations whose data became different. */
   readonly changed: readonly string[];
 }
+
+const wholeBundleRule = bundleRule(pemTextRule, ['key', 'cert', 'ca']);
 
 /** A charm's endpoint that provides `etcd`. Flag: `<name>.connected`, while a client unit is on one of the relations. */
 export class EtcdProvides implements RelationEndpoint<EtcdProvidesEvent> {
@@ -45,8 +49,11 @@ export class EtcdProvides implements RelationEndpoint<EtcdProvidesEvent> {
    * Reads the endpoint's relations in the hook that runs.
    *
    * @param name the endpoint in the charm's metadata, such as `db`.
+   * @throws EtcdError `invalid-argument`.
    */
   static async load(backend: JujuBackend, name: string): Promise<EtcdProvides> {
+    backendRule(backend, 'EtcdProvides.load: backend');
+    endpointNameRule(name, 'EtcdProvides.load: name');
     const endpoint = new EtcdProvides(backend, name);
     await endpoint.refresh();
     return endpoint;
@@ -74,6 +81,8 @@ export class EtcdProvides implements RelationEndpoint<EtcdProvidesEvent> {
    * @throws EtcdError `invalid-argument` for an endpoint that cannot be read; nothing is written.
    */
   async setConnectionString(endpoints: string | readonly string[], version = ''): Promise<Published> {
+    if (typeof endpoints !== 'string') textOrTextsRule(endpoints, 'setConnectionString: endpoints');
+    stringRule(version, 'setConnectionString: version');
     const parts = splitConnectionString(typeof endpoints === 'string' ? endpoints : endpoints.join(','));
     if (typeof endpoints !== 'string') parts.sort();
     // Consumers hand the string to other programs as it is, so what they could not read must not go out.
@@ -92,6 +101,10 @@ export class EtcdProvides implements RelationEndpoint<EtcdProvidesEvent> {
   setClientCredentials(key: string, cert: string, ca: string): Promise<Published>;
   setClientCredentials(bundle: CredentialBundle): Promise<Published>;
   async setClientCredentials(keyOrBundle: string | CredentialBundle, cert = '', ca = ''): Promise<Published> {
+    if (typeof keyOrBundle === 'string') {
+      pemTextRule(cert, 'setClientCredentials: cert');
+      pemTextRule(ca, 'setClientCredentials: ca');
+    } else wholeBundleRule(keyOrBundle, 'setClientCredentials: bundle');
     const checked = checkBundle(typeof keyOrBundle === 'string' ? { key: keyOrBundle, cert, ca } : keyOrBundle);
     return this.#publish({
       [ETCD_KEYS.key]: checked.key,

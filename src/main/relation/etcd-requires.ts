@@ -3,16 +3,21 @@
  * relation, as the interface has it.
  */
 import { Listeners } from '../callbacks.js';
+import { fieldsRule, functionRule, optional, stringRule } from '../../wire/arguments.js';
 import { EtcdError } from '../../wire/errors.js';
 import type { JujuBackend } from './backend.js';
+import { saveCredentialFiles, type SavedCredentials } from './credential-files.js';
 import {
-  saveCredentialFiles,
+  ACCESS_RULES,
+  PATH_RULES,
+  pathRule,
+  PATHS,
   type CredentialFileOptions,
   type CredentialPaths,
-  type SavedCredentials,
-} from './credential-files.js';
+} from './credential-paths.js';
 import { connectionOf, relationView, unitView, type EtcdRelationView } from './etcd-view.js';
 import { databagOrNone, liveRelations } from './live-relations.js';
+import { backendRule, endpointNameRule } from './relation-arguments.js';
 import type { EtcdConnectionInfo, EtcdConnectionSource } from './relation-endpoint.js';
 import { requirerEvents, requirerFlags, requirerSnapshot, type EtcdRequiresEvent } from './requirer-snapshot.js';
 import { EMPTY_SNAPSHOT, readSnapshot, writeSnapshot, type Snapshot } from './snapshot.js';
@@ -32,6 +37,11 @@ export interface RelationChoice {
   readonly relationId?: string | undefined;
 }
 
+const choiceRule = optional(fieldsRule<RelationChoice>({ relationId: stringRule }));
+const placesRule = fieldsRule<CredentialPaths & CredentialFileOptions & RelationChoice>(
+  { ...PATH_RULES, ...ACCESS_RULES, relationId: stringRule },
+  PATHS,
+);
 const NO_CREDENTIALS: ClientCredentials = { client_cert: null, client_key: null, client_ca: null };
 
 /**
@@ -63,8 +73,11 @@ export class EtcdRequires implements EtcdConnectionSource {
    * Reads the endpoint's relations in the hook that runs.
    *
    * @param name the endpoint in the charm's metadata, such as `etcd`.
+   * @throws EtcdError `invalid-argument`.
    */
   static async load(backend: JujuBackend, name: string): Promise<EtcdRequires> {
+    backendRule(backend, 'EtcdRequires.load: backend');
+    endpointNameRule(name, 'EtcdRequires.load: name');
     const endpoint = new EtcdRequires(backend, name);
     await endpoint.refresh();
     return endpoint;
@@ -85,7 +98,7 @@ export class EtcdRequires implements EtcdConnectionSource {
 
   /** The connection string exactly as published: endpoints with commas between them; `null` while there is none. */
   getConnectionString(choice?: RelationChoice): string | null {
-    return this.#chosen(choice)?.source?.connectionString ?? null;
+    return this.#chosen(choice, 'getConnectionString')?.source?.connectionString ?? null;
   }
 
   /** @deprecated The name of old charms for {@link getConnectionString}. */
@@ -95,12 +108,12 @@ export class EtcdRequires implements EtcdConnectionSource {
 
   /** The server's version from the unit of {@link getConnectionString}; `null` means that etcd 2 must be assumed. */
   getVersion(choice?: RelationChoice): string | null {
-    return this.#chosen(choice)?.source?.version ?? null;
+    return this.#chosen(choice, 'getVersion')?.source?.version ?? null;
   }
 
   /** The client's material, of one unit. It was published in clear: everybody who may see the relation sees the key. */
   getClientCredentials(choice?: RelationChoice): ClientCredentials {
-    const bundle = this.#chosen(choice)?.credentials;
+    const bundle = this.#chosen(choice, 'getClientCredentials')?.credentials;
     if (bundle === undefined) return NO_CREDENTIALS;
     return { client_cert: bundle.cert, client_key: bundle.key, client_ca: bundle.ca };
   }
@@ -119,6 +132,10 @@ export class EtcdRequires implements EtcdConnectionSource {
     cert = '',
     ca = '',
   ): Promise<SavedCredentials> {
+    if (typeof keyOrPaths === 'string')
+      for (const [name, path] of Object.entries({ key: keyOrPaths, cert, ca }))
+        pathRule(path, `saveClientCredentials: ${name}`);
+    else placesRule(keyOrPaths, 'saveClientCredentials: paths');
     const paths = typeof keyOrPaths === 'string' ? { keyPath: keyOrPaths, certPath: cert, caPath: ca } : keyOrPaths;
     const { relationId, certMode, owner, ...places } = {
       relationId: undefined,
@@ -126,7 +143,7 @@ export class EtcdRequires implements EtcdConnectionSource {
       owner: undefined,
       ...paths,
     };
-    const bundle = this.#chosen({ relationId })?.credentials;
+    const bundle = this.#chosen({ relationId }, 'saveClientCredentials')?.credentials;
     if (bundle === undefined)
       throw new EtcdError(
         `endpoint '${this.name}': no unit has published key, certificate and authorities; wait for the flag '${this.#flag('tls.available')}'`,
@@ -136,14 +153,16 @@ export class EtcdRequires implements EtcdConnectionSource {
   }
 
   connection(choice?: RelationChoice): EtcdConnectionInfo | undefined {
-    return connectionOf(this.#chosen(choice));
+    return connectionOf(this.#chosen(choice, 'connection'));
   }
 
   onConnection(listener: (connection: EtcdConnectionInfo | undefined) => void): () => void {
+    functionRule(listener, 'onConnection: listener');
     return this.#listeners.add(listener);
   }
 
   async refresh(backend: JujuBackend = this.#backend): Promise<void> {
+    backendRule(backend, 'refresh: backend');
     this.#backend = backend;
     const before = JSON.stringify(this.connection());
     this.#remembered = await readSnapshot(this.#backend, this.#stateKey);
@@ -182,8 +201,9 @@ export class EtcdRequires implements EtcdConnectionSource {
     );
   }
 
-  #chosen(choice: RelationChoice = {}): EtcdRelationView | undefined {
-    return choice.relationId === undefined
+  #chosen(choice: RelationChoice | undefined, call: string): EtcdRelationView | undefined {
+    choiceRule(choice, `${call}: choice`);
+    return choice?.relationId === undefined
       ? this.#relations.find(({ source }) => source !== undefined)
       : this.#relations.find(({ relationId }) => relationId === choice.relationId);
   }

@@ -3,7 +3,7 @@
  * changed, for the dispatcher's rounds.
  */
 import type { JujuBackend } from './backend.js';
-import { invalidOption } from '../../wire/arguments.js';
+import { invalidOption, textRule } from '../../wire/arguments.js';
 import type { RelationEndpoint } from './relation-endpoint.js';
 import { readSnapshot, writeSnapshot } from './snapshot.js';
 
@@ -85,7 +85,7 @@ export class FlagSet {
   }
 
   #refuseDerived(flag: string, what: string): void {
-    if (flag === '') throw invalidOption(`${what}: a flag's name is empty`);
+    textRule(flag, `${what}: flag`);
     const owner = this.#endpoints.find((endpoint) => endpoint.ownFlags.includes(flag));
     if (owner !== undefined)
       throw invalidOption(`${what}: '${flag}' is derived by endpoint '${owner.name}' from its relation data`);

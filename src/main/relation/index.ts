@@ -54,7 +54,7 @@ export { hookTools } from './hook-tools/hook-tools.js';
 export type { HookToolOptions } from './hook-tools/hook-tools.js';
 
 export { JujuModel } from './memory/juju-model.js';
-export type { Charm, HookRun, JujuModelOptions } from './memory/juju-model.js';
+export type { Charm, DeployOptions, HookRun, JujuModelOptions } from './memory/juju-model.js';
 export type { HookEvent } from './memory/hook-event.js';
 
 export { EtcdError, HookToolError } from '../../wire/errors.js';
@@ -64,5 +64,6 @@ export { readConnectionFile, writeConnectionFile } from './connection-file.js';
 export type { ConnectionFileOptions } from './connection-file.js';
 export type { ConnectionFile, ConnectionFileTls } from './connection-file-format.js';
 export { readCredentialFiles, removeCredentialFiles, saveCredentialFiles } from './credential-files.js';
-export type { CredentialFileOptions, CredentialPaths, SavedCredentials } from './credential-files.js';
+export type { SavedCredentials } from './credential-files.js';
+export type { CredentialFileOptions, CredentialPaths } from './credential-paths.js';
 export type { CheckedBundle, CredentialBundle, PartialBundle } from './pem.js';

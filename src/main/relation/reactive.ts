@@ -12,7 +12,16 @@
 import type { JujuBackend } from './backend.js';
 import { FlagSet } from './flag-set.js';
 import { expandHookPattern } from './hook-pattern.js';
-import { invalidOption } from '../../wire/arguments.js';
+import {
+  arrayRule,
+  checkOptions,
+  fieldsRule,
+  functionRule,
+  invalidOption,
+  textOrTextsRule,
+  textRule,
+} from '../../wire/arguments.js';
+import { backendRule, declarationRule, endpointRule } from './relation-arguments.js';
 import type { EndpointDeclaration, EndpointEvent, RelationEndpoint } from './relation-endpoint.js';
 
 /** Hooks in which only handlers of hooks run: Juju allows little else there. */
@@ -43,6 +52,12 @@ export interface ReactiveOptions {
   readonly declared?: readonly EndpointDeclaration[] | undefined;
 }
 
+const conditionRule = fieldsRule<FlagCondition>({
+  when: textOrTextsRule,
+  whenNot: textOrTextsRule,
+  whenAny: textOrTextsRule,
+});
+
 interface ConditionHandler {
   readonly when: readonly string[];
   readonly whenNot: readonly string[];
@@ -61,7 +76,12 @@ export class Reactive {
   readonly #handlers: ConditionHandler[] = [];
   #dispatched = false;
 
+  /** @throws EtcdError `invalid-argument`. */
   constructor(backend: JujuBackend, options: ReactiveOptions = {}) {
+    backendRule(backend, 'Reactive: backend');
+    const endpoints = arrayRule('endpoints', endpointRule);
+    const declared = arrayRule('declarations', declarationRule);
+    checkOptions<ReactiveOptions>(options, { endpoints, declared }, 'Reactive');
     this.#backend = backend;
     this.#endpoints = options.endpoints ?? [];
     this.#declared = [...this.#endpoints, ...(options.declared ?? [])];
@@ -70,24 +90,32 @@ export class Reactive {
 
   /** Runs while all of these flags are set. */
   when(flags: string | readonly string[], run: ReactiveHandler): this {
-    return this.handle({ when: flags }, run);
+    return this.#add('when', { when: flags }, run);
   }
 
   /** Runs while none of these flags is set. */
   whenNot(flags: string | readonly string[], run: ReactiveHandler): this {
-    return this.handle({ whenNot: flags }, run);
+    return this.#add('whenNot', { whenNot: flags }, run);
   }
 
   /** Runs while at least one of these flags is set. */
   whenAny(flags: string | readonly string[], run: ReactiveHandler): this {
-    return this.handle({ whenAny: flags }, run);
+    return this.#add('whenAny', { whenAny: flags }, run);
   }
 
   /** Runs while every part of the condition holds. @throws EtcdError `invalid-argument` for a condition without flags. */
   handle(condition: FlagCondition, run: ReactiveHandler): this {
+    conditionRule(condition, 'handle: condition');
+    return this.#add('handle', condition, run);
+  }
+
+  #add(call: string, condition: FlagCondition, run: ReactiveHandler): this {
+    if (call !== 'handle') for (const flags of Object.values(condition)) textOrTextsRule(flags, `${call}: flags`);
+    functionRule(run, `${call}: run`);
     const [when, whenNot, whenAny] = [condition.when, condition.whenNot, condition.whenAny].map(listOf);
     const all = [when, whenNot, whenAny].flat().filter((flag) => flag !== undefined);
-    if (all.length === 0) throw invalidOption('handle: the condition names no flag');
+    if (all.length === 0)
+      throw invalidOption(`${call}: the condition names no flag: when, whenNot or whenAny must be given`);
     const forEndpoint = (name: string | undefined): void => {
       const expand = (flags: readonly string[] = []): string[] =>
         flags.map((flag) => (name === undefined ? flag : flag.replaceAll('{relation_name}', name)));
@@ -109,6 +137,8 @@ export class Reactive {
    * @throws EtcdError `invalid-argument` for a pattern that cannot be read.
    */
   hook(patterns: string | readonly string[], run: ReactiveHandler): this {
+    textOrTextsRule(patterns, 'hook: patterns');
+    functionRule(run, 'hook: run');
     const names = new Set(listOf(patterns).flatMap((pattern) => expandHookPattern(pattern, this.#declared)));
     this.#hooks.push({ names, run: () => run(undefined) });
     return this;
@@ -120,6 +150,9 @@ export class Reactive {
     type: Type,
     run: (event: Extract<Event, { readonly type: Type }>) => void | Promise<void>,
   ): this {
+    endpointRule(endpoint, 'on: endpoint');
+    textRule(type, 'on: type');
+    functionRule(run, 'on: run');
     if (!this.#endpoints.some((known) => known === endpoint))
       throw invalidOption(`on: endpoint '${endpoint.name}' is not among the dispatcher's endpoints`);
     const matches = (event: Event): event is Extract<Event, { readonly type: Type }> => event.type === type;
@@ -131,6 +164,7 @@ export class Reactive {
 
   /** Whether a flag is set: an endpoint's, or one of {@link setFlag}. Known from the beginning of {@link dispatch}. */
   isFlagSet(flag: string): boolean {
+    textRule(flag, 'isFlagSet: flag');
     return this.#flags.has(flag);
   }
 

@@ -72,7 +72,9 @@ class Surface {
 
   callables(entry: string): Callable[] {
     const found: Callable[] = [];
-    for (const exported of this.#checker.getExportsOfModule(this.#moduleOf(entry))) {
+    const exports = this.#checker.getExportsOfModule(this.#moduleOf(entry));
+    const exportedNames = new Set(exports.map(({ name }) => name));
+    for (const exported of exports) {
       const symbol =
         (exported.flags & ts.SymbolFlags.Alias) === 0 ? exported : this.#checker.getAliasedSymbol(exported);
       const { name } = exported;
@@ -88,23 +90,34 @@ class Surface {
         for (const member of this.#checker.getDeclaredTypeOfSymbol(symbol).getProperties())
           found.push(...this.#method(name, member, 'method'));
       } else if ((symbol.flags & ts.SymbolFlags.Interface) !== 0) {
-        found.push(...this.#interfaceMethods(name, this.#checker.getDeclaredTypeOfSymbol(symbol)));
+        found.push(...this.#interfaceMethods(name, this.#checker.getDeclaredTypeOfSymbol(symbol), exportedNames));
       }
     }
     return found;
   }
 
-  /** The methods of an interface, and of the interfaces that its properties hold; none of a generic one, whose types are open. */
-  #interfaceMethods(owner: string, type: ts.Type): Callable[] {
-    if (type.isClassOrInterface() && (type.typeParameters ?? []).length > 0) return [];
+  /**
+   * The methods of an interface, and of the interfaces that its properties hold, but of those that are exported themselves; none of
+   * a generic one, whose types are open.
+   */
+  #interfaceMethods(owner: string, type: ts.Type, exported: ReadonlySet<string>): Callable[] {
+    if (this.#isGeneric(type)) return [];
     return type.getProperties().flatMap((member) => {
       if ((member.flags & ts.SymbolFlags.Method) !== 0) return this.#method(owner, member, 'method');
       const held = this.#checker.getTypeOfSymbol(member);
-      const isInterface = ((held.getSymbol()?.flags ?? 0) & ts.SymbolFlags.Interface) !== 0;
-      return isInterface
+      const holder = held.getSymbol();
+      const isInterface = ((holder?.flags ?? 0) & ts.SymbolFlags.Interface) !== 0;
+      const isExported = exported.has(holder?.name ?? '') && !this.#isGeneric(held);
+      return isInterface && !isExported
         ? held.getProperties().flatMap((one) => this.#method(`${owner}.${member.name}`, one, 'method'))
         : [];
     });
+  }
+
+  #isGeneric(type: ts.Type): boolean {
+    const symbol = type.getSymbol();
+    const declared = symbol && this.#checker.getDeclaredTypeOfSymbol(symbol);
+    return declared?.isClassOrInterface() === true && (declared.typeParameters ?? []).length > 0;
   }
 
   #moduleOf(file: string): ts.Symbol {

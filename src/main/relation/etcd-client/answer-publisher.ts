@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { parseEndpoints } from '../../../wire/endpoint.js';
 import type { Endpoint } from '../../../wire/connection-settings.js';
-import { describeValue, invalidOption } from '../../../wire/arguments.js';
+import { arrayRule, fieldsRule, invalidOption, textRule } from '../../../wire/arguments.js';
 import type { Databag, JujuBackend } from '../backend.js';
 import { readCertificates } from '../pem.js';
 import type { RequestReading } from './access-request.js';
@@ -42,17 +42,16 @@ export interface CheckedAccess {
   readonly username: string | undefined;
 }
 
+const accessRule = fieldsRule<ProvidedAccess>(
+  { endpoints: arrayRule('endpoints', textRule), version: textRule, ca: textRule, username: textRule },
+  ['endpoints', 'version', 'ca'],
+);
+
 /** @throws EtcdError `invalid-argument`, `invalid-credentials`. */
-export function checkAccess({ endpoints, version, ca, username }: ProvidedAccess): CheckedAccess {
-  const given: unknown = endpoints;
-  if (!Array.isArray(given)) throw invalidOption(`answer: endpoints must be an array, not ${describeValue(given)}`);
+export function checkAccess(given: ProvidedAccess): CheckedAccess {
+  accessRule(given, 'answer: access');
+  const { endpoints, version, ca, username } = given;
   const addresses = parseEndpoints(endpoints).map((endpoint) => addressOf(endpoint));
-  for (const [name, value] of Object.entries({ version, username: username ?? 'default' })) {
-    if (typeof value !== 'string' || value === '')
-      throw invalidOption(`answer: ${name} must be text that is not empty`);
-  }
-  if (typeof ca !== 'string' || ca === '')
-    throw invalidOption('answer: ca must be the authorities of the servers, as PEM');
   readCertificates(ca, 'ca');
   const uris = addresses.map((address) => `https://${address}`).join(',');
   return { addresses: addresses.join(','), uris, version, ca, username };

@@ -2,8 +2,18 @@
  * The providing side of the interface etcd_client: learns who asks for which keys with which certificate, and answers. Main
  * thread. Reads the relation anew at every hook, and writes only when told to.
  */
+import {
+  arrayRule,
+  choiceRule,
+  fieldsRule,
+  integerRule,
+  optional,
+  stringRule,
+  textRule,
+} from '../../../wire/arguments.js';
 import type { JujuBackend } from '../backend.js';
 import { liveRelations } from '../live-relations.js';
+import { backendRule, endpointNameRule } from '../relation-arguments.js';
 import type { RelationEndpoint } from '../relation-endpoint.js';
 import { EMPTY_SNAPSHOT, hashOf, readSnapshot, writeSnapshot, type Snapshot } from '../snapshot.js';
 import { readAccessRequests, type AccessRequest, type RequestReading } from './access-request.js';
@@ -12,7 +22,7 @@ import type { ProvidedAccess } from './answer-publisher.js';
 import { appRelations, ownAppBag, requireLeader, writeChanges, type AppRelation } from './app-relations.js';
 import { statusText, type ProviderStatus } from './client-answer.js';
 import { removeStaleSecrets } from './owned-secret.js';
-import { checkEndpointName } from './requirer-options.js';
+import { EXTRAS_RULES } from './requirer-options.js';
 import { parseJson } from '../python-json.js';
 
 /** What changed since the last successful hook. */
@@ -39,6 +49,25 @@ export type EtcdClientProvidesEvent =
       readonly commonName: string;
     };
 
+/** One of {@link EtcdClientProvides.requests}, as it is. */
+const requestRule = optional(
+  fieldsRule<AccessRequest>(
+    {
+      ...EXTRAS_RULES,
+      ...{ relationId: textRule, remoteApp: textRule, protocol: choiceRule('v0', 'v1'), requestId: stringRule },
+      ...{ prefix: stringRule, certificate: stringRule, commonName: stringRule, waiting: stringRule },
+    },
+    ['relationId', 'remoteApp', 'protocol', 'prefix'],
+  ),
+);
+const statusesRule = arrayRule(
+  'statuses',
+  fieldsRule<ProviderStatus>(
+    { code: integerRule(0, Number.MAX_SAFE_INTEGER), message: stringRule, resolution: stringRule },
+    ['code', 'message', 'resolution'],
+  ),
+);
+
 /**
  * An endpoint that provides `etcd_client`. Flags, under the endpoint's name: `connected` (a relation with a unit on the other
  * side), `requested` (somebody asks, with a certificate).
@@ -59,7 +88,6 @@ export class EtcdClientProvides implements RelationEndpoint<EtcdClientProvidesEv
   #events: readonly EtcdClientProvidesEvent[] = [];
 
   private constructor(backend: JujuBackend, name: string) {
-    checkEndpointName(name, 'EtcdClientProvides');
     this.#backend = backend;
     this.name = name;
   }
@@ -71,6 +99,8 @@ export class EtcdClientProvides implements RelationEndpoint<EtcdClientProvidesEv
    * @throws EtcdError `invalid-argument`.
    */
   static async load(backend: JujuBackend, name: string): Promise<EtcdClientProvides> {
+    backendRule(backend, 'EtcdClientProvides.load: backend');
+    endpointNameRule(name, 'EtcdClientProvides.load: name');
     const endpoint = new EtcdClientProvides(backend, name);
     await endpoint.refresh();
     return endpoint;
@@ -121,6 +151,7 @@ export class EtcdClientProvides implements RelationEndpoint<EtcdClientProvidesEv
    */
   async answer(access: ProvidedAccess, request?: AccessRequest): Promise<boolean> {
     const checked = checkAccess(access);
+    requestRule(request, 'answer: request');
     await requireLeader(this.#backend, 'EtcdClientProvides.answer');
     let changed = false;
     for (const relation of this.#relations) {
@@ -139,6 +170,7 @@ export class EtcdClientProvides implements RelationEndpoint<EtcdClientProvidesEv
    * @returns whether there was anything. @throws EtcdError `not-leader`, `relation-not-found`.
    */
   async withdraw(relationId: string): Promise<boolean> {
+    textRule(relationId, 'withdraw: relationId');
     await requireLeader(this.#backend, 'EtcdClientProvides.withdraw');
     return withdrawAnswers(this.#backend, relationId);
   }
@@ -149,6 +181,8 @@ export class EtcdClientProvides implements RelationEndpoint<EtcdClientProvidesEv
    * @returns whether anything was written. @throws EtcdError `not-leader`, `relation-not-found`.
    */
   async setStatuses(relationId: string, statuses: readonly ProviderStatus[]): Promise<boolean> {
+    textRule(relationId, 'setStatuses: relationId');
+    statusesRule(statuses, 'setStatuses: statuses');
     await requireLeader(this.#backend, 'EtcdClientProvides.setStatuses');
     const own = await this.#backend.readDatabag(relationId, this.#backend.context.app);
     const status = statuses.length === 0 ? '' : statusText(statuses);

@@ -3,11 +3,19 @@
  * Reads the relation anew at every hook, and writes only when told to.
  */
 import { Listeners } from '../../callbacks.js';
+import { fieldsRule, functionRule } from '../../../wire/arguments.js';
 import { EtcdError } from '../../../wire/errors.js';
 import type { Databag, JujuBackend } from '../backend.js';
-import { saveCredentialFiles } from '../credential-files.js';
-import type { CredentialFileOptions, CredentialPaths, SavedCredentials } from '../credential-files.js';
+import { saveCredentialFiles, type SavedCredentials } from '../credential-files.js';
+import {
+  ACCESS_RULES,
+  PATH_RULES,
+  PATHS,
+  type CredentialFileOptions,
+  type CredentialPaths,
+} from '../credential-paths.js';
 import { liveRelations } from '../live-relations.js';
+import { backendRule } from '../relation-arguments.js';
 import type { EtcdConnectionInfo, EtcdConnectionSource } from '../relation-endpoint.js';
 import { requirerEvents, requirerFlags, requirerSnapshot, type EtcdRequiresEvent } from '../requirer-snapshot.js';
 import { EMPTY_SNAPSHOT, readSnapshot, writeSnapshot, type Snapshot } from '../snapshot.js';
@@ -30,6 +38,8 @@ export interface RelationStatuses {
   readonly relationId: string;
   readonly statuses: readonly ProviderStatus[];
 }
+
+const placesRule = fieldsRule<CredentialPaths & CredentialFileOptions>({ ...PATH_RULES, ...ACCESS_RULES }, PATHS);
 
 /**
  * An endpoint that requires `etcd_client`. Flags, under the endpoint's name: `connected` (it is related), `available` (a provider
@@ -67,6 +77,7 @@ export class EtcdClientRequires implements EtcdConnectionSource {
    * @throws EtcdError `invalid-argument`, `invalid-credentials` for options that are not allowed.
    */
   static async load(backend: JujuBackend, options: EtcdClientRequiresOptions): Promise<EtcdClientRequires> {
+    backendRule(backend, 'EtcdClientRequires.load: backend');
     const endpoint = new EtcdClientRequires(backend, options);
     await endpoint.refresh();
     return endpoint;
@@ -109,6 +120,7 @@ export class EtcdClientRequires implements EtcdConnectionSource {
    * @throws EtcdError `relation-not-ready` while `tls.available` does not hold; `invalid-credentials`, `file-failed`.
    */
   async saveClientCredentials(paths: CredentialPaths & CredentialFileOptions): Promise<SavedCredentials> {
+    placesRule(paths, 'saveClientCredentials: paths');
     const { certMode, owner, ...places } = { certMode: undefined, owner: undefined, ...paths };
     const tls = this.#connection?.tls;
     if (tls?.key === undefined) {
@@ -119,6 +131,7 @@ export class EtcdClientRequires implements EtcdConnectionSource {
   }
 
   onConnection(listener: (connection: EtcdConnectionInfo | undefined) => void): () => void {
+    functionRule(listener, 'onConnection: listener');
     return this.#listeners.add(listener);
   }
 
@@ -129,6 +142,7 @@ export class EtcdClientRequires implements EtcdConnectionSource {
    * @param backend the hook to read in from now on, where one process lives through several; default: the same as before.
    */
   async refresh(backend: JujuBackend = this.#backend): Promise<void> {
+    backendRule(backend, 'refresh: backend');
     this.#backend = backend;
     this.#relations = await appRelations(this.#backend, this.name);
     this.#remembered = await readSnapshot(this.#backend, this.#stateKey);

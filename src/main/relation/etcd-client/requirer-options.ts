@@ -1,6 +1,7 @@
 /** The options of {@link EtcdClientRequires}, checked. Main thread; pure. */
-import { describeValue, invalidOption } from '../../../wire/arguments.js';
+import { checkOptions, choiceRule, textRule, type OptionTable } from '../../../wire/arguments.js';
 import { checkBundle, checkClientChain } from '../pem.js';
+import { bundleRule, endpointNameRule, pemTextRule } from '../relation-arguments.js';
 import type { EtcdClientProtocol, RequestExtras } from './client-request.js';
 
 /** The client's own certificate (with its chain, leaf first) and private key, as PEM text. The key never leaves this unit. */
@@ -24,45 +25,40 @@ export interface EtcdClientRequiresOptions extends RequestExtras {
   readonly certificate?: ClientCertificate | undefined;
 }
 
-const PROTOCOLS: readonly string[] = ['v0', 'v1', 'dual'] satisfies EtcdClientProtocol[];
-const TEXTS = ['extraUserRoles', 'extraGroupRoles', 'entityType', 'entityPermissions'] as const;
+const certificateRule = bundleRule(pemTextRule, ['cert', 'key']);
+
+export const EXTRAS_RULES: OptionTable<RequestExtras> = {
+  extraUserRoles: textRule,
+  extraGroupRoles: textRule,
+  entityType: textRule,
+  entityPermissions: textRule,
+};
 
 /** @throws EtcdError `invalid-argument` or `invalid-credentials`. */
 export function checkRequiresOptions(options: EtcdClientRequiresOptions): void {
-  checkEndpointName(options.name, 'EtcdClientRequires');
-  const prefix: unknown = options.prefix;
-  if (typeof prefix !== 'string' || prefix === '') {
-    throw invalidOption(`EtcdClientRequires: prefix must be the beginning of your keys, not ${describeEmpty(prefix)}`);
-  }
-  if (!PROTOCOLS.includes(options.protocol ?? 'v0')) {
-    throw invalidOption("EtcdClientRequires: protocol must be 'v0', 'v1' or 'dual'");
-  }
-  for (const name of TEXTS) {
-    const value: unknown = options[name];
-    if (value === undefined || (typeof value === 'string' && value !== '')) continue;
-    throw invalidOption(`EtcdClientRequires: ${name} must be text, not ${describeEmpty(value)}`);
-  }
-  if (options.certificate !== undefined) checkClientCertificate(options.certificate);
+  checkOptions<EtcdClientRequiresOptions>(
+    options,
+    {
+      ...EXTRAS_RULES,
+      name: endpointNameRule,
+      prefix: textRule,
+      protocol: choiceRule('v0', 'v1', 'dual'),
+      certificate: certificateRule,
+    },
+    'EtcdClientRequires.load',
+    ['name', 'prefix'],
+  );
 }
 
 /**
  * The certificate and its key with LF line ends.
  *
- * @throws EtcdError `invalid-credentials` if they cannot be read, do not belong together, or no provider would take them.
+ * @throws EtcdError `invalid-argument`; `invalid-credentials` if they cannot be read, do not belong together, or no provider would take them.
  */
 export function checkClientCertificate(certificate: ClientCertificate): ClientCertificate {
+  certificateRule(certificate, 'setClientCertificate: certificate');
   const { pem } = checkClientChain(certificate.cert);
   // The chain stands in for the authorities, which the client does not know yet.
   const { key, cert } = checkBundle({ key: certificate.key, cert: pem, ca: pem });
   return { key, cert };
-}
-
-/** @throws EtcdError `invalid-argument`. */
-export function checkEndpointName(name: unknown, what: string): void {
-  if (typeof name === 'string' && /^[A-Za-z][\w-]*$/u.test(name)) return;
-  throw invalidOption(`${what}: name must be the endpoint's name in the charm's metadata, not ${describeEmpty(name)}`);
-}
-
-function describeEmpty(value: unknown): string {
-  return value === '' ? 'an empty text' : describeValue(value);
 }

@@ -4,7 +4,7 @@
  * that have to guess read something else in some hooks.
  */
 import { EtcdError } from '../../../wire/errors.js';
-import { checkOptions, integerRule, invalidOption, type OptionRule } from '../../../wire/arguments.js';
+import { checkOptions, integerRule, objectRule } from '../../../wire/arguments.js';
 import { performanceNow } from '../../../wire/timers.js';
 import type {
   ConfigValue,
@@ -22,7 +22,7 @@ import type {
   SecretRevision,
   WorkloadStatus,
 } from '../backend.js';
-import { checkChange, checkSecretContent, checkSecretRef, checkStateChange } from '../backend-checks.js';
+import { checkCall } from '../backend-checks.js';
 import { peerAddressesOf } from '../peer-addresses.js';
 import { hookContext } from './hook-environment.js';
 import { runTool, type ToolCall, type ToolSettings } from './run-tool.js';
@@ -48,10 +48,6 @@ const MAX_LOG_BYTES = 120 * 1024;
 const RELATION_ID = /^(?:[a-zA-Z0-9][\w-]*:)?\d+$/u;
 const MEMBER = /^[a-z][a-z0-9-]*(?:\/\d+)?$/u;
 
-const envRule: OptionRule = (value, name) => {
-  if (typeof value !== 'object' || value === null) throw invalidOption(`${name} must be an object like process.env`);
-};
-
 /**
  * The hook that this process is.
  *
@@ -60,7 +56,7 @@ const envRule: OptionRule = (value, name) => {
 export function hookTools(options: HookToolOptions = {}): JujuBackend {
   checkOptions<HookToolOptions>(
     options,
-    { env: envRule, timeoutMs: integerRule(1, 3_600_000), maxOutputBytes: integerRule(1, 2 ** 30) },
+    { env: objectRule, timeoutMs: integerRule(1, 3_600_000), maxOutputBytes: integerRule(1, 2 ** 30) },
     'hookTools',
   );
   const env = options.env ?? process.env;
@@ -84,13 +80,14 @@ class HookTools implements JujuBackend {
   }
 
   async relationIds(endpoint: string): Promise<readonly string[]> {
-    checkEndpoint(endpoint, 'relationIds');
+    checkCall('relationIds', endpoint);
     return this.#cached(`ids ${endpoint}`, async () =>
       answers.textList('relation-ids', await this.#json('relation-ids', [endpoint])),
     );
   }
 
   async relationUnits(relationId: string): Promise<readonly string[]> {
+    checkCall('relationUnits', relationId);
     checkRelation(relationId);
     return this.#cached(`units ${relationId}`, async () =>
       answers.textList('relation-list', await this.#json('relation-list', ['-r', relationId])),
@@ -98,6 +95,7 @@ class HookTools implements JujuBackend {
   }
 
   async relationApp(relationId: string): Promise<string | undefined> {
+    checkCall('relationApp', relationId);
     checkRelation(relationId);
     const hook = this.context.relation;
     if (hook?.relationId === relationId && hook.remoteApp !== undefined) return hook.remoteApp;
@@ -107,6 +105,7 @@ class HookTools implements JujuBackend {
   }
 
   async relationModel(relationId: string): Promise<string | undefined> {
+    checkCall('relationModel', relationId);
     checkRelation(relationId);
     return this.#cached(`model ${relationId}`, async () => {
       try {
@@ -120,6 +119,7 @@ class HookTools implements JujuBackend {
   }
 
   async readDatabag(relationId: string, member: string): Promise<Databag> {
+    checkCall('readDatabag', relationId, member);
     checkRelation(relationId);
     if (!MEMBER.test(member)) throw notFound(`'${member}' names no unit and no application`);
     const args = ['-r', relationId, ...(member.includes('/') ? [] : ['--app']), '-', member];
@@ -132,8 +132,8 @@ class HookTools implements JujuBackend {
   }
 
   async writeDatabag(relationId: string, bag: 'unit' | 'app', change: DatabagChange): Promise<void> {
+    checkCall('writeDatabag', relationId, bag, change);
     checkRelation(relationId);
-    checkChange(change, 'writeDatabag');
     const member = bag === 'app' ? this.context.app : this.context.unit;
     this.#forget((key) => key.startsWith('bag ') && key.endsWith(` ${member}`));
     const args = ['-r', relationId, ...(bag === 'app' ? ['--app'] : []), '--file', '-'];
@@ -162,23 +162,26 @@ class HookTools implements JujuBackend {
     message: string,
     options?: { readonly application?: boolean },
   ): Promise<void> {
+    checkCall('setStatus', status, message, options);
     const application = options?.application === true;
     const args = [...(application ? ['--application=true'] : []), status, '--', message];
     await this.#run({ tool: 'status-set', args }, { ownApplication: application });
   }
 
   async setApplicationVersion(version: string): Promise<void> {
+    checkCall('setApplicationVersion', version);
     await this.#run({ tool: 'application-version-set', args: ['--', version] });
   }
 
   async log(level: LogLevel, message: string): Promise<void> {
+    checkCall('log', level, message);
     const bytes = Buffer.from(message);
     const cut = bytes.length > MAX_LOG_BYTES ? `${bytes.subarray(0, MAX_LOG_BYTES).toString('utf8')}…` : message;
     await this.#run({ tool: 'juju-log', args: ['-l', level, '--', cut] });
   }
 
   async networkInfo(endpoint: string, relationId?: string): Promise<NetworkInfo> {
-    checkEndpoint(endpoint, 'networkInfo');
+    checkCall('networkInfo', endpoint, relationId);
     if (relationId !== undefined) checkRelation(relationId);
     const args = [...(relationId === undefined ? [] : ['-r', relationId]), endpoint];
     return this.#cached(`network ${args.join(' ')}`, async () =>
@@ -187,7 +190,7 @@ class HookTools implements JujuBackend {
   }
 
   async peerAddresses(endpoint: string): Promise<ReadonlyMap<string, string>> {
-    checkEndpoint(endpoint, 'peerAddresses');
+    checkCall('peerAddresses', endpoint);
     return peerAddressesOf(this, endpoint);
   }
 
@@ -202,7 +205,7 @@ class HookTools implements JujuBackend {
   }
 
   async writeState(change: DatabagChange): Promise<void> {
-    checkStateChange(change);
+    checkCall('writeState', change);
     this.#forget((key) => key === 'state');
     const deleted = Object.keys(change).filter((key) => (change[key] ?? '') === '');
     const kept = Object.fromEntries(Object.entries(change).filter(([key]) => !deleted.includes(key)));
@@ -212,7 +215,7 @@ class HookTools implements JujuBackend {
   }
 
   async addSecret(content: NewSecretContent, options: SecretOptions = {}): Promise<string> {
-    checkSecretContent(content, 'addSecret');
+    checkCall('addSecret', content, options);
     const { label, description, owner = 'application' } = options;
     const flags = [
       ...(label === undefined ? [] : ['--label', label]),
@@ -231,19 +234,21 @@ class HookTools implements JujuBackend {
   }
 
   async readSecret(ref: SecretRef, revision: SecretRevision = 'tracked'): Promise<SecretContent> {
+    checkCall('readSecret', ref, revision);
     const how = revision === 'tracked' ? [] : [revision === 'peek' ? '--peek' : '--refresh'];
-    return answers.textMap('secret-get', await this.#json('secret-get', [...refArgs(ref, 'readSecret'), ...how]));
+    return answers.textMap('secret-get', await this.#json('secret-get', [...refArgs(ref), ...how]));
   }
 
   async writeSecret(id: string, content: NewSecretContent): Promise<void> {
-    checkSecretContent(content, 'writeSecret');
+    checkCall('writeSecret', id, content);
     checkSecretId(id);
     await this.#withContent(content, 'secret-set', (files) => [id, ...files], false);
   }
 
   async secretInfo(ref: SecretRef): Promise<SecretInfo | undefined> {
+    checkCall('secretInfo', ref);
     try {
-      const answer = await this.#json('secret-info-get', refArgs(ref, 'secretInfo'));
+      const answer = await this.#json('secret-info-get', refArgs(ref));
       return answers.secretInfoOf('secret-info-get', answer);
     } catch (error) {
       // Only owners may ask, and of what is not one's own there is nothing to tell.
@@ -253,14 +258,17 @@ class HookTools implements JujuBackend {
   }
 
   async grantSecret(id: string, relationId: string, unit?: string): Promise<void> {
+    checkCall('grantSecret', id, relationId, unit);
     await this.#share('secret-grant', id, relationId, unit);
   }
 
   async revokeSecret(id: string, relationId: string, unit?: string): Promise<void> {
+    checkCall('revokeSecret', id, relationId, unit);
     await this.#share('secret-revoke', id, relationId, unit);
   }
 
   async removeSecret(id: string, revision?: number): Promise<void> {
+    checkCall('removeSecret', id, revision);
     checkSecretId(id);
     const args = revision === undefined ? [id] : [id, '--revision', String(revision)];
     await this.#run({ tool: 'secret-remove', args });
@@ -322,8 +330,7 @@ class HookTools implements JujuBackend {
   }
 }
 
-function refArgs(ref: SecretRef, what: string): string[] {
-  checkSecretRef(ref, what);
+function refArgs(ref: SecretRef): string[] {
   if (ref.id !== undefined) checkSecretId(ref.id);
   return [...(ref.id === undefined ? [] : [ref.id]), ...(ref.label === undefined ? [] : ['--label', ref.label])];
 }
@@ -333,10 +340,6 @@ function valuesOf(change: DatabagChange): string[] {
 }
 
 /** Nothing that could be taken for an option reaches a tool. */
-function checkEndpoint(endpoint: string, what: string): void {
-  if (!/^[a-zA-Z0-9][\w-]*$/u.test(endpoint)) throw invalidOption(`${what}: '${endpoint}' is not an endpoint's name`);
-}
-
 function checkRelation(relationId: string): void {
   if (!RELATION_ID.test(relationId)) throw notFound(`'${relationId}' is not a relation's id`);
 }

@@ -19,7 +19,7 @@ import type {
   SecretRevision,
   WorkloadStatus,
 } from '../backend.js';
-import { bareSecretId, checkChange, checkSecretContent, checkSecretRef, checkStateChange } from '../backend-checks.js';
+import { bareSecretId, checkCall } from '../backend-checks.js';
 import { peerAddressesOf } from '../peer-addresses.js';
 import type { ModelData } from './model-data.js';
 import type { SecretRecord } from './secret-store.js';
@@ -90,6 +90,7 @@ export class HookTransaction implements JujuBackend {
   }
 
   async relationIds(endpoint: string): Promise<readonly string[]> {
+    checkCall('relationIds', endpoint);
     this.#open();
     const { topology } = this.#model;
     return topology
@@ -101,19 +102,23 @@ export class HookTransaction implements JujuBackend {
   }
 
   async relationUnits(relationId: string): Promise<readonly string[]> {
+    checkCall('relationUnits', relationId);
     return [...(this.#relation(relationId).views.get(this.context.unit)?.members ?? [])].sort();
   }
 
   async relationApp(relationId: string): Promise<string | undefined> {
+    checkCall('relationApp', relationId);
     return sidesFor(this.#relation(relationId), this.context.app).remote.app;
   }
 
   async relationModel(relationId: string): Promise<string | undefined> {
+    checkCall('relationModel', relationId);
     this.#relation(relationId);
     return this.#model.modelUuid;
   }
 
   async readDatabag(relationId: string, member: string): Promise<Databag> {
+    checkCall('readDatabag', relationId, member);
     const relation = this.#relation(relationId);
     const { unit, app } = this.context;
     const { remote } = sidesFor(relation, app);
@@ -133,7 +138,7 @@ export class HookTransaction implements JujuBackend {
   }
 
   async writeDatabag(relationId: string, bag: 'unit' | 'app', change: DatabagChange): Promise<void> {
-    checkChange(change, 'writeDatabag');
+    checkCall('writeDatabag', relationId, bag, change);
     const { number } = this.#relation(relationId);
     if (bag === 'app') this.#lead(`write the application's settings of relation '${relationId}'`);
     const member = bag === 'app' ? this.context.app : this.context.unit;
@@ -156,6 +161,7 @@ export class HookTransaction implements JujuBackend {
     message: string,
     options?: { readonly application?: boolean },
   ): Promise<void> {
+    checkCall('setStatus', status, message, options);
     this.#open();
     const { topology } = this.#model;
     if (options?.application !== true) topology.unit(this.context.unit).status = { status, message };
@@ -164,16 +170,19 @@ export class HookTransaction implements JujuBackend {
   }
 
   async setApplicationVersion(version: string): Promise<void> {
+    checkCall('setApplicationVersion', version);
     this.#open();
     this.#model.topology.application(this.context.app).version = version;
   }
 
   async log(level: LogLevel, message: string): Promise<void> {
+    checkCall('log', level, message);
     this.#open();
     this.#model.topology.unit(this.context.unit).log.push({ level, message });
   }
 
-  async networkInfo(_endpoint: string, relationId?: string): Promise<NetworkInfo> {
+  async networkInfo(endpoint: string, relationId?: string): Promise<NetworkInfo> {
+    checkCall('networkInfo', endpoint, relationId);
     this.#open();
     if (relationId !== undefined) this.#relation(relationId);
     const { address } = this.#model.topology.unit(this.context.unit);
@@ -182,6 +191,7 @@ export class HookTransaction implements JujuBackend {
   }
 
   async peerAddresses(endpoint: string): Promise<ReadonlyMap<string, string>> {
+    checkCall('peerAddresses', endpoint);
     this.#open();
     return peerAddressesOf(this, endpoint);
   }
@@ -197,14 +207,14 @@ export class HookTransaction implements JujuBackend {
   }
 
   async writeState(change: DatabagChange): Promise<void> {
-    checkStateChange(change);
+    checkCall('writeState', change);
     this.#do((data) => {
       data.changeState(this.context.unit, change);
     });
   }
 
   async addSecret(content: NewSecretContent, options: SecretOptions = {}): Promise<string> {
-    checkSecretContent(content, 'addSecret');
+    checkCall('addSecret', content, options);
     const { unit, app } = this.context;
     if (options.owner !== 'unit') this.#lead('make a secret of the application');
     const owner = options.owner === 'unit' ? unit : app;
@@ -218,8 +228,8 @@ export class HookTransaction implements JujuBackend {
   }
 
   async readSecret(ref: SecretRef, revision: SecretRevision = 'tracked'): Promise<SecretContent> {
+    checkCall('readSecret', ref, revision);
     this.#open();
-    checkSecretRef(ref, 'readSecret');
     const { unit } = this.context;
     const record = this.#find(ref);
     if (record === undefined) throw noSecret(ref);
@@ -249,15 +259,15 @@ export class HookTransaction implements JujuBackend {
   }
 
   async writeSecret(id: string, newContent: NewSecretContent): Promise<void> {
-    checkSecretContent(newContent, 'writeSecret');
+    checkCall('writeSecret', id, newContent);
     this.#manage(id, (data, bare) => {
       data.secrets.write(bare, newContent);
     });
   }
 
   async secretInfo(ref: SecretRef): Promise<SecretInfo | undefined> {
+    checkCall('secretInfo', ref);
     this.#open();
-    checkSecretRef(ref, 'secretInfo');
     const record = this.#find(ref);
     if (record === undefined || !this.#manages(record)) return undefined;
     return {
@@ -269,14 +279,17 @@ export class HookTransaction implements JujuBackend {
   }
 
   async grantSecret(id: string, relationId: string, unit?: string): Promise<void> {
+    checkCall('grantSecret', id, relationId, unit);
     this.#share(id, relationId, unit, 'grant');
   }
 
   async revokeSecret(id: string, relationId: string, unit?: string): Promise<void> {
+    checkCall('revokeSecret', id, relationId, unit);
     this.#share(id, relationId, unit, 'revoke');
   }
 
   async removeSecret(id: string, revision?: number): Promise<void> {
+    checkCall('removeSecret', id, revision);
     this.#manage(id, (data, bare) => {
       data.secrets.remove(bare, revision);
     });

@@ -2,9 +2,20 @@
  * A Juju model in memory: applications, units, relations and secrets, whose hooks are queued as Juju queues them and whose writes are
  * kept or thrown away with the hook. For tests of charms and for replays; no process and no file. Main thread; pure.
  */
-import { EtcdError } from '../../../wire/errors.js';
+import {
+  booleanRule,
+  checkOptions,
+  describeValue,
+  functionRule,
+  integerRule,
+  invalidOption,
+  objectRule,
+  optional,
+  textRule,
+  type OptionRule,
+} from '../../../wire/arguments.js';
 import type { ConfigValue, Databag, DatabagChange, HookContext, JujuBackend } from '../backend.js';
-import { checkChange } from '../backend-checks.js';
+import { changeRule } from '../backend-checks.js';
 import { contextOf, type HookEvent, type ModelIdentity } from './hook-event.js';
 import { HookQueue } from './hook-queue.js';
 import { HookTransaction } from './hook-transaction.js';
@@ -28,6 +39,14 @@ export interface JujuModelOptions {
   readonly firstRelation?: number | undefined;
 }
 
+/** How an application is added to a model. */
+export interface DeployOptions {
+  /** Default: 1. */
+  readonly units?: number | undefined;
+  /** Its charm options, with `null` for those without a value. */
+  readonly config?: Readonly<Record<string, ConfigValue>> | undefined;
+}
+
 /** A hook that has begun. */
 export interface HookRun {
   readonly event: HookEvent;
@@ -41,6 +60,16 @@ export interface HookRun {
 /** Hooks that {@link JujuModel.settle} runs before it takes them for endless. */
 const MAX_HOOKS = 10_000;
 
+const numberRule = integerRule(0, Number.MAX_SAFE_INTEGER);
+const configRule: OptionRule = (value, name) => {
+  objectRule(value, name);
+  for (const [option, setting] of Object.entries<unknown>({ ...value }))
+    if (setting !== null && !['string', 'number', 'boolean'].includes(typeof setting))
+      throw invalidOption(
+        `${name}: '${option}' must be a string, a number, true, false or null, not ${describeValue(setting)}`,
+      );
+};
+
 /** A model. Nothing happens in it by itself: its hooks are run by {@link run}, {@link settle} or {@link begin}. */
 export class JujuModel {
   readonly #identity: ModelIdentity;
@@ -50,7 +79,14 @@ export class JujuModel {
   readonly #relations: RelationHooks;
   #secretCount = 0;
 
+  /** @throws EtcdError `invalid-argument`, as every method does for what is no name, number or option. */
   constructor(options: JujuModelOptions = {}) {
+    const rules = { modelUuid: textRule, jujuVersion: textRule, charmDir: textRule };
+    checkOptions<JujuModelOptions>(
+      options,
+      { ...rules, publishAddresses: booleanRule, firstRelation: numberRule },
+      'JujuModel',
+    );
     this.#identity = {
       modelUuid: options.modelUuid ?? '5a7d3c1e-2f64-4b0a-8c9d-0e1f2a3b4c5d',
       jujuVersion: options.jujuVersion ?? '3.6.4',
@@ -68,9 +104,11 @@ export class JujuModel {
   }
 
   /** Adds an application; its first unit leads it. */
-  deploy(name: string, options: { readonly units?: number; readonly config?: Record<string, ConfigValue> } = {}): void {
+  deploy(name: string, options: DeployOptions = {}): void {
+    textRule(name, 'deploy: name');
+    checkOptions<DeployOptions>(options, { units: integerRule(0, MAX_HOOKS), config: configRule }, 'deploy');
     if (!/^[a-z][a-z0-9]*(?:-[a-z0-9]*[a-z][a-z0-9]*)*$/u.test(name) || this.#topology.applications.has(name))
-      throw invalid(`deploy: '${name}' is not an application name, or is taken`);
+      throw invalidOption(`deploy: '${name}' is not an application name, or is taken`);
     const config = new Map(Object.entries(options.config ?? {}));
     this.#topology.applications.set(name, {
       ...{ name, config, leaderSettings: new Map(), units: new Map(), nextUnit: 0 },
@@ -81,6 +119,7 @@ export class JujuModel {
 
   /** @returns the new unit's name. Numbers are never used twice. */
   addUnit(app: string): string {
+    textRule(app, 'addUnit: app');
     const application = this.#topology.application(app);
     const unit = `${app}/${String(application.nextUnit)}`;
     const index = [...this.#topology.applications.keys()].indexOf(app);
@@ -97,6 +136,7 @@ export class JujuModel {
 
   /** Takes a unit away: the others see it depart, and it runs its own last hooks. */
   removeUnit(unit: string): void {
+    textRule(unit, 'removeUnit: unit');
     const { app } = this.#topology.unit(unit);
     for (const relation of this.#topology.relationsOf(app)) this.#relations.leave(relation, unit);
     this.fire(unit, 'stop');
@@ -110,16 +150,20 @@ export class JujuModel {
 
   /** Relates two endpoints, each `application:endpoint`. @returns the relation's number. */
   relate(first: string, second: string): number {
+    textRule(first, 'relate: first');
+    textRule(second, 'relate: second');
     return this.#relations.add(this.#side(first), this.#side(second));
   }
 
   /** Takes a relation away: its units depart, then it is broken. */
   removeRelation(number: number): void {
+    numberRule(number, 'removeRelation: number');
     this.#relations.remove(this.#topology.relation(number));
   }
 
   /** Makes a unit the leader of its application. */
   setLeader(unit: string): void {
+    textRule(unit, 'setLeader: unit');
     const { app } = this.#topology.unit(unit);
     this.#topology.application(app).leader = unit;
     this.fire(unit, 'leader-elected');
@@ -127,6 +171,8 @@ export class JujuModel {
 
   /** Changes charm options; `null` takes a value away. */
   setConfig(app: string, change: Readonly<Record<string, ConfigValue>>): void {
+    textRule(app, 'setConfig: app');
+    configRule(change, 'setConfig: change');
     const { config, units } = this.#topology.application(app);
     for (const [name, value] of Object.entries(change)) config.set(name, value);
     for (const unit of units.keys()) this.fire(unit, 'config-changed');
@@ -134,7 +180,8 @@ export class JujuModel {
 
   /** Changes the application's leader settings as its leader would; the other units get the hook `leader-settings-changed`. */
   setLeaderSettings(app: string, change: DatabagChange): void {
-    checkChange(change, 'setLeaderSettings');
+    textRule(app, 'setLeaderSettings: app');
+    changeRule(change, 'setLeaderSettings: change');
     const { leaderSettings, units, leader } = this.#topology.application(app);
     if (!changeEntries(leaderSettings, change)) return;
     for (const unit of units.keys()) if (unit !== leader) this.fire(unit, 'leader-settings-changed');
@@ -142,31 +189,39 @@ export class JujuModel {
 
   /** Queues a hook that belongs to no relation, such as `update-status`. */
   fire(unit: string, hook: string): void {
+    textRule(unit, 'fire: unit');
+    textRule(hook, 'fire: hook');
     this.#queue.push({ unit, hook });
   }
 
   /** A member's settings on a relation, committed ones only. */
   bag(relation: number, member: string): Databag {
+    numberRule(relation, 'bag: relation');
+    textRule(member, 'bag: member');
     return this.#data.bag(relation, member);
   }
 
   /** Changes a member's settings as if one of its hooks had, and queues what follows. */
   publish(relation: number, member: string, change: DatabagChange): void {
-    checkChange(change, 'publish');
+    numberRule(relation, 'publish: relation');
+    textRule(member, 'publish: member');
+    changeRule(change, 'publish: change');
     const { sides } = this.#topology.relation(relation);
     const app = member.includes('/') ? appOf(member) : member;
     if (!sides.some((side) => side.app === app))
-      throw invalid(`publish: '${member}' is not in relation ${String(relation)}`);
+      throw invalidOption(`publish: '${member}' is not in relation ${String(relation)}`);
     if (this.#data.changeBag(relation, member, change)) this.#relations.bagChanged(relation, member);
   }
 
   /** The unit as the model shows it: status, log, address. */
   unit(name: string): Readonly<ModelUnit> {
+    textRule(name, 'unit: name');
     return this.#topology.unit(name);
   }
 
   /** The application as the model shows it: leader, status, version. */
   application(name: string): Readonly<ModelApplication> {
+    textRule(name, 'application: name');
     return this.#topology.application(name);
   }
 
@@ -177,11 +232,13 @@ export class JujuModel {
 
   /** A unit's state from hook to hook, as committed. */
   state(unit: string): Databag {
+    textRule(unit, 'state: unit');
     return this.#data.state(unit);
   }
 
   /** Begins the oldest hook, or the oldest of one unit. @returns `undefined` when none waits. */
   begin(unit?: string): HookRun | undefined {
+    optional(textRule)(unit, 'begin: unit');
     const event = this.#queue.take(unit);
     if (event === undefined) return undefined;
     this.#relations.begun(event);
@@ -221,6 +278,8 @@ export class JujuModel {
    * @throws what the charm threw; then the hook is as if it had not run, and waits again.
    */
   async run(charm: Charm, unit?: string): Promise<HookContext | undefined> {
+    functionRule(charm, 'run: charm');
+    optional(textRule)(unit, 'run: unit');
     const hook = this.begin(unit);
     if (hook === undefined) return undefined;
     try {
@@ -240,6 +299,8 @@ export class JujuModel {
    * @returns the hooks, each `unit hook`, in order.
    */
   async settle(charms: Readonly<Record<string, Charm>> = {}): Promise<readonly string[]> {
+    objectRule(charms, 'settle: charms');
+    for (const [app, charm] of Object.entries(charms)) functionRule(charm, `settle: charms: '${app}'`);
     const ran: string[] = [];
     const charm: Charm = async (backend) => charms[backend.context.app]?.(backend);
     while (ran.length < MAX_HOOKS) {
@@ -247,21 +308,14 @@ export class JujuModel {
       if (context === undefined) return ran;
       ran.push(`${context.unit} ${context.hook}`);
     }
-    throw new EtcdError(
+    throw invalidOption(
       `settle: ${String(MAX_HOOKS)} hooks ran and there are more: two charms answer each other for ever`,
-      {
-        code: 'invalid-argument',
-      },
     );
   }
 
   #side(text: string): { readonly app: string; readonly endpoint: string } {
     const [app = '', endpoint = '', ...rest] = text.split(':');
-    if (endpoint === '' || rest.length > 0) throw invalid(`relate: '${text}' must be application:endpoint`);
+    if (endpoint === '' || rest.length > 0) throw invalidOption(`relate: '${text}' must be application:endpoint`);
     return { app: this.#topology.application(app).name, endpoint };
   }
-}
-
-function invalid(message: string): EtcdError {
-  return new EtcdError(message, { code: 'invalid-argument' });
 }

@@ -2,7 +2,8 @@
  * Which applications, units and relations a model in memory has, who leads, and which remote units each unit has been told of. Main
  * thread; pure.
  */
-import { EtcdError } from '../../../wire/errors.js';
+import { invalidOption } from '../../../wire/arguments.js';
+import type { EtcdError } from '../../../wire/errors.js';
 import type { ConfigValue, LogLevel, WorkloadStatus } from '../backend.js';
 
 /** A status as it was set last. */
@@ -129,7 +130,5 @@ export class Topology {
 }
 
 function unknown(what: string, known: readonly string[]): EtcdError {
-  return new EtcdError(`the model has no ${what}; it has ${known.length === 0 ? 'none' : known.join(', ')}`, {
-    code: 'invalid-argument',
-  });
+  return invalidOption(`the model has no ${what}; it has ${known.length === 0 ? 'none' : known.join(', ')}`);
 }

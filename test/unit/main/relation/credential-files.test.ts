@@ -22,8 +22,8 @@ import {
   readCredentialFiles,
   removeCredentialFiles,
   saveCredentialFiles,
-  type CredentialPaths,
 } from '../../../../src/main/relation/credential-files.js';
+import type { CredentialPaths } from '../../../../src/main/relation/credential-paths.js';
 import type { CredentialBundle } from '../../../../src/main/relation/pem.js';
 import { EtcdError } from '../../../../src/wire/errors.js';
 import { TestCertificates } from '../../../support/certificates.js';
@@ -213,14 +213,13 @@ describe('what is refused', () => {
       await saveCredentialFiles(paths, first);
       const spoiled = spoil(first) as CredentialBundle;
       const error = await failure(saveCredentialFiles(paths, spoiled));
-      expect(error.code).toBe('invalid-credentials');
+      const code = what === 'bytes' ? 'invalid-argument' : 'invalid-credentials';
+      expect(error.code).toBe(code);
       expect(error.message).toMatch(message);
       expect(error.cause).toBeUndefined();
       expect(error.message).not.toContain(first.key.split('\n')[1]);
       expect(content()).toEqual(first);
-      expect((await failure(saveCredentialFiles(pathsIn(join(folder, 'new')), spoiled))).code).toBe(
-        'invalid-credentials',
-      );
+      expect((await failure(saveCredentialFiles(pathsIn(join(folder, 'new')), spoiled))).code).toBe(code);
       expect(existsSync(join(folder, 'new'))).toBe(false);
     });
   }
