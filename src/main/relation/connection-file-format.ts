@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { parseEndpoints } from '../../wire/endpoint.js';
 import { EtcdError } from '../../wire/errors.js';
 import type { CredentialPaths } from './credential-paths.js';
+import { hideFields } from './hidden-secrets.js';
 import type { EtcdConnectionInfo } from './relation-endpoint.js';
 
 const FORMAT = 'etcd-vigil/connection';
@@ -76,7 +77,7 @@ export function parseConnectionFile(text: string, path: string): ConnectionFile 
   };
   const given = content['tls'] ?? undefined;
   if (given !== undefined && !isObject(given)) throw refuse('"tls" is not an object');
-  const tls = given && {
+  const tls: ConnectionFileTls | undefined = given && {
     ca: optional(given, 'ca'),
     cert: optional(given, 'cert'),
     key: optional(given, 'key'),
@@ -85,7 +86,7 @@ export function parseConnectionFile(text: string, path: string): ConnectionFile 
     keyFile: optional(given, 'keyFile'),
   };
   const [etcdVersion, username] = [optional(content, 'etcdVersion'), optional(content, 'username')];
-  return { state: 'available', endpoints, etcdVersion, username, tls };
+  return { state: 'available', endpoints, etcdVersion, username, tls: tls && hideFields(tls, 'key') };
 }
 
 function tlsOf({ tls }: EtcdConnectionInfo, paths: CredentialPaths | undefined): Record<string, string> | null {

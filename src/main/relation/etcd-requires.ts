@@ -16,6 +16,7 @@ import {
   type CredentialPaths,
 } from './credential-paths.js';
 import { connectionOf, relationView, unitView, type EtcdRelationView } from './etcd-view.js';
+import { hideFields } from './hidden-secrets.js';
 import { databagOrNone, liveRelations } from './live-relations.js';
 import { backendRule, endpointNameRule } from './relation-arguments.js';
 import type { EtcdConnectionInfo, EtcdConnectionSource } from './relation-endpoint.js';
@@ -115,7 +116,7 @@ export class EtcdRequires implements EtcdConnectionSource {
   getClientCredentials(choice?: RelationChoice): ClientCredentials {
     const bundle = this.#chosen(choice, 'getClientCredentials')?.credentials;
     if (bundle === undefined) return NO_CREDENTIALS;
-    return { client_cert: bundle.cert, client_key: bundle.key, client_ca: bundle.ca };
+    return hideFields({ client_cert: bundle.cert, client_key: bundle.key, client_ca: bundle.ca }, 'client_key');
   }
 
   /**

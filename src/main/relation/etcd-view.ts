@@ -6,6 +6,7 @@
  * the first unit of the same relation that has all three.
  */
 import type { Databag } from './backend.js';
+import { hideFields } from './hidden-secrets.js';
 import type { CredentialBundle } from './pem.js';
 import type { EtcdConnectionInfo } from './relation-endpoint.js';
 
@@ -55,7 +56,8 @@ export function unitView(unit: string, bag: Databag): EtcdUnitView {
   const endpoints = splitConnectionString(connectionString ?? '');
   const parts = [bag.get(ETCD_KEYS.key), bag.get(ETCD_KEYS.cert), bag.get(ETCD_KEYS.ca)].map(present);
   const [key, cert, ca] = parts;
-  const credentials = key === undefined || cert === undefined || ca === undefined ? undefined : { key, cert, ca };
+  const credentials =
+    key === undefined || cert === undefined || ca === undefined ? undefined : hideFields({ key, cert, ca }, 'key');
   return {
     unit,
     connectionString: endpoints.length === 0 ? undefined : connectionString,
@@ -80,7 +82,7 @@ export function connectionOf(view: EtcdRelationView | undefined): EtcdConnection
   return {
     endpoints: source.endpoints,
     version: source.version,
-    tls: credentials && { ca: credentials.ca, cert: credentials.cert, key: credentials.key },
+    tls: credentials && hideFields({ ca: credentials.ca, cert: credentials.cert, key: credentials.key }, 'key'),
     isComplete:
       credentials !== undefined || !usesTls(source.endpoints) || !view.units.some(({ hasHalfBundle }) => hasHalfBundle),
     username: undefined,

@@ -4,6 +4,7 @@
  */
 import { createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto';
 import { EtcdError } from '../../wire/errors.js';
+import { hideFields } from './hidden-secrets.js';
 
 /** A client's private key, its certificate (leaf first, chain after it) and the authorities of the servers, as PEM text. */
 export interface CredentialBundle {
@@ -51,7 +52,7 @@ export function checkBundle(bundle: PartialBundle): CheckedBundle {
   if (!belongs(leaf, readPrivateKey(checked.key))) {
     throw refused('credentials: key does not belong to cert (its first certificate); send both of one generation');
   }
-  return { ...checked, expiresAt: new Date(leaf.validTo) };
+  return hideFields({ ...checked, expiresAt: new Date(leaf.validTo) }, 'key');
 }
 
 /**

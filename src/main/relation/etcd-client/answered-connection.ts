@@ -5,6 +5,7 @@
 import { EtcdError } from '../../../wire/errors.js';
 import { parseEndpoints } from '../../../wire/endpoint.js';
 import type { JujuBackend, SecretContent } from '../backend.js';
+import { hideFields } from '../hidden-secrets.js';
 import type { EtcdConnectionInfo, RelationTls } from '../relation-endpoint.js';
 import type { AppRelation } from './app-relations.js';
 import { readAnswer } from './client-answer.js';
@@ -85,6 +86,11 @@ function isEndpoint(uri: string): boolean {
   }
 }
 
+/** Shown without its key. */
+export function relationTls(ca: string, certificate: ClientCertificate | undefined): RelationTls {
+  return hideFields<RelationTls>({ ca, cert: certificate?.cert, key: certificate?.key }, 'key');
+}
+
 function tlsOf(ca: string | undefined, certificate: ClientCertificate | undefined): RelationTls | undefined {
-  return ca === undefined ? undefined : { ca, cert: certificate?.cert, key: certificate?.key };
+  return ca === undefined ? undefined : relationTls(ca, certificate);
 }

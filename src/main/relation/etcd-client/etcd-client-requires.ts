@@ -19,7 +19,7 @@ import { backendRule } from '../relation-arguments.js';
 import type { EtcdConnectionInfo, EtcdConnectionSource } from '../relation-endpoint.js';
 import { requirerEvents, requirerFlags, requirerSnapshot, type EtcdRequiresEvent } from '../requirer-snapshot.js';
 import { EMPTY_SNAPSHOT, readSnapshot, writeSnapshot, type Snapshot } from '../snapshot.js';
-import { readConnection } from './answered-connection.js';
+import { readConnection, relationTls } from './answered-connection.js';
 import { appRelations, ownAppBag, requireLeader, writeChanges, type AppRelation } from './app-relations.js';
 import { isV1Answer, readAnswerSnapshot, readStatuses, type ProviderStatus } from './client-answer.js';
 import type { AnswerProtocol } from './client-request.js';
@@ -195,8 +195,8 @@ export class EtcdClientRequires implements EtcdConnectionSource {
   setClientCertificate(certificate: ClientCertificate): void {
     this.#certificate = checkClientCertificate(certificate);
     if (this.#connection?.tls === undefined) return;
-    const { cert, key } = this.#certificate;
-    this.#take({ ...this.#connection, tls: { ca: this.#connection.tls.ca, cert, key }, isComplete: true });
+    const tls = relationTls(this.#connection.tls.ca, this.#certificate);
+    this.#take({ ...this.#connection, tls, isComplete: true });
   }
 
   /**

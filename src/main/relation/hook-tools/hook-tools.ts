@@ -23,6 +23,7 @@ import type {
   WorkloadStatus,
 } from '../backend.js';
 import { checkCall } from '../backend-checks.js';
+import { hideValues } from '../hidden-secrets.js';
 import { peerAddressesOf } from '../peer-addresses.js';
 import { hookContext } from './hook-environment.js';
 import { runTool, type ToolCall, type ToolSettings } from './run-tool.js';
@@ -236,7 +237,7 @@ class HookTools implements JujuBackend {
   async readSecret(ref: SecretRef, revision: SecretRevision = 'tracked'): Promise<SecretContent> {
     checkCall('readSecret', ref, revision);
     const how = revision === 'tracked' ? [] : [revision === 'peek' ? '--peek' : '--refresh'];
-    return answers.textMap('secret-get', await this.#json('secret-get', [...refArgs(ref), ...how]));
+    return hideValues(answers.textMap('secret-get', await this.#json('secret-get', [...refArgs(ref), ...how])));
   }
 
   async writeSecret(id: string, content: NewSecretContent): Promise<void> {

@@ -20,6 +20,7 @@ import type {
   WorkloadStatus,
 } from '../backend.js';
 import { bareSecretId, checkCall } from '../backend-checks.js';
+import { hideValues } from '../hidden-secrets.js';
 import { peerAddressesOf } from '../peer-addresses.js';
 import type { ModelData } from './model-data.js';
 import type { SecretRecord } from './secret-store.js';
@@ -369,7 +370,7 @@ export class HookTransaction implements JujuBackend {
 function content(record: SecretRecord, revision: number, ref: SecretRef): SecretContent {
   const found = record.revisions.get(revision);
   if (found === undefined) throw noSecret(ref);
-  return new Map(found);
+  return hideValues(new Map(found));
 }
 
 function sameBag(left: Databag | undefined, right: Databag): boolean {
