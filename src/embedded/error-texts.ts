@@ -1,5 +1,5 @@
 /**
- * Every status and text with which etcd 3.5 refuses a call, once. Pure. Clients tell etcd's errors apart by these texts, so
+ * Every status and text of etcd 3.5 with which this server refuses a call, once. Pure. Clients tell etcd's errors apart by these texts, so
  * they are the server's API: none may be reworded. The statuses are gRPC's numbers (`GrpcStatus` in src/wire names them).
  */
 
@@ -17,8 +17,6 @@ export const ERROR_TEXTS = {
   leaseNotFound: { status: 5, text: 'etcdserver: requested lease not found' },
   leaseExist: { status: 9, text: 'etcdserver: lease already exists' },
   leaseTTLTooLarge: { status: 11, text: 'etcdserver: too large lease TTL' },
-  watchCanceled: { status: 1, text: 'etcdserver: watch canceled' },
-  memberExist: { status: 9, text: 'etcdserver: member ID already exist' },
   peerURLExist: { status: 9, text: 'etcdserver: Peer URLs already exists' },
   memberNotEnoughStarted: { status: 9, text: 'etcdserver: re-configuration failed due to not enough started members' },
   memberBadURLs: { status: 3, text: 'etcdserver: given member URLs are invalid' },
@@ -26,9 +24,7 @@ export const ERROR_TEXTS = {
   memberNotLearner: { status: 9, text: 'etcdserver: can only promote a learner member' },
   learnerNotReady: { status: 9, text: 'etcdserver: can only promote a learner member which is in sync with leader' },
   tooManyLearners: { status: 9, text: 'etcdserver: too many learner members in cluster' },
-  clusterIDMismatch: { status: 9, text: 'etcdserver: cluster ID mismatch' },
   requestTooLarge: { status: 3, text: 'etcdserver: request is too large' },
-  requestTooManyRequests: { status: 8, text: 'etcdserver: too many requests' },
   rootUserNotExist: { status: 9, text: 'etcdserver: root user does not exist' },
   rootRoleNotExist: { status: 9, text: 'etcdserver: root user does not have root role' },
   userAlreadyExist: { status: 9, text: 'etcdserver: user name already exists' },
@@ -47,27 +43,13 @@ export const ERROR_TEXTS = {
   invalidAuthMgmt: { status: 3, text: 'etcdserver: invalid auth management' },
   authOldRevision: { status: 3, text: 'etcdserver: revision of auth store is old' },
   noLeader: { status: 14, text: 'etcdserver: no leader' },
-  notLeader: { status: 9, text: 'etcdserver: not leader' },
-  leaderChanged: { status: 14, text: 'etcdserver: leader changed' },
-  notCapable: { status: 9, text: 'etcdserver: not capable' },
   stopped: { status: 14, text: 'etcdserver: server stopped' },
   timeout: { status: 14, text: 'etcdserver: request timed out' },
-  timeoutDueToLeaderFail: {
-    status: 14,
-    text: 'etcdserver: request timed out, possibly due to previous leader failure',
-  },
-  timeoutDueToConnectionLost: { status: 14, text: 'etcdserver: request timed out, possibly due to connection lost' },
-  timeoutWaitAppliedIndex: {
-    status: 14,
-    text: 'etcdserver: request timed out, waiting for the applied index took too long',
-  },
   unhealthy: { status: 14, text: 'etcdserver: unhealthy cluster' },
   corrupt: { status: 15, text: 'etcdserver: corrupt cluster' },
-  notSupportedForLearner: { status: 9, text: 'etcdserver: rpc not supported for learner' },
   badLeaderTransferee: { status: 9, text: 'etcdserver: bad leader transferee' },
   wrongDowngradeVersionFormat: { status: 3, text: 'etcdserver: wrong downgrade target version format' },
   invalidDowngradeTargetVersion: { status: 3, text: 'etcdserver: invalid downgrade target version' },
-  clusterVersionUnavailable: { status: 9, text: 'etcdserver: cluster version not found during downgrade' },
   downgradeInProcess: { status: 9, text: 'etcdserver: cluster has a downgrade job in progress' },
   noInflightDowngrade: { status: 9, text: 'etcdserver: no inflight downgrade job' },
   canceled: { status: 1, text: 'etcdserver: request canceled' },

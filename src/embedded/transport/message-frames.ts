@@ -38,11 +38,6 @@ export class FrameReader {
     return this.#encoding;
   }
 
-  /** Whether a message has begun and not ended. */
-  get isInside(): boolean {
-    return this.#held !== undefined;
-  }
-
   /**
    * The messages that are complete now: views of the chunk where that holds them whole.
    *

@@ -13,7 +13,8 @@ describe('FrameReader', () => {
       const got: Buffer[] = [];
       for (let at = 0; at < bytes.length; at += size) got.push(...reader.read(bytes.subarray(at, at + size)));
       expect(got.map(String)).toEqual(messages.map(String));
-      expect(reader.isInside).toBe(false);
+      // Nothing is left over: the next message stands by itself.
+      expect(reader.read(frameOf(Buffer.from('next'))).map(String)).toEqual(['next']);
     }
   });
 
