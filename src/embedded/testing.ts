@@ -1,6 +1,7 @@
 /**
  * The public names of `etcd-vigil/testing`: faults of an embedded server, and a ledger of its events, for tests.
  */
+import '../wire/require-node.js';
 export { FaultKit, type EndpointOptions, type InjectedFault } from './faults/fault-kit.js';
 export type {
   CallAction,

@@ -2,7 +2,7 @@
  * The options of `connect`: their types, rules and defaults, and what they become. Main thread. Reads certificate files;
  * contacts nothing.
  */
-import { availableParallelism } from 'node:os';
+import * as os from 'node:os';
 import { parseEndpoints } from '../wire/endpoint.js';
 import type { ConnectionSettings, Endpoint, TransportKind } from '../wire/connection-settings.js';
 import type { ShardLimits } from '../wire/contract.js';
@@ -134,7 +134,7 @@ export async function resolveConnectOptions(given: ConnectOptions): Promise<Engi
   checkOptions<ConnectOptions>(given, CONNECT_RULES, 'connect');
   const endpoints = parseEndpoints(given.endpoints);
   if (given.tls !== undefined) refusePlainWithTls(endpoints, 'connect');
-  const shards = given.shards ?? defaultShards(availableParallelism());
+  const shards = given.shards ?? defaultShards(os.availableParallelism());
   const streamWindowBytes = given.streamWindowBytes ?? 4 * MiB;
   const connectionWindowBytes = given.connectionWindowBytes ?? Math.max(8 * MiB, streamWindowBytes);
   if (connectionWindowBytes < streamWindowBytes) {

@@ -1,4 +1,5 @@
 /** The public names of etcd-vigil, one by one. Nothing else of the package is public. */
+import '../wire/require-node.js';
 export { connect } from './connect.js';
 export { connectFromFile } from './follow/connect-from-file.js';
 export { connectFromRelation } from './follow/connect-from-relation.js';

@@ -2,7 +2,7 @@
  * How public values look as JSON and in `util.inspect`. Pure. The JSON is that of `vigil --json`: int64 as decimal text, bytes
  * that are UTF-8 as text, others as base64 under the same name with `Base64` after it.
  */
-import { isUtf8 } from 'node:buffer';
+import * as buffer from 'node:buffer';
 import { inspect, types, type InspectOptions } from 'node:util';
 
 /** What `util.inspect` shows of the objects of a class; called in a static block, since it needs what is private. */
@@ -25,7 +25,7 @@ export function jsonForm(fields: object): Record<string, unknown> {
   for (const [name, value] of Object.entries(fields)) {
     if (value === undefined) continue;
     if (!types.isUint8Array(value)) json[name] = jsonValue(value);
-    else if (isUtf8(value)) json[name] = textOf(value);
+    else if (buffer.isUtf8(value)) json[name] = textOf(value);
     else json[`${name}Base64`] = base64Of(value);
   }
   return json;
@@ -33,7 +33,7 @@ export function jsonForm(fields: object): Record<string, unknown> {
 
 /** Bytes that stand by themselves, without a name. */
 export function bytesForm(bytes: Uint8Array): string | { readonly base64: string } {
-  return isUtf8(bytes) ? textOf(bytes) : { base64: base64Of(bytes) };
+  return buffer.isUtf8(bytes) ? textOf(bytes) : { base64: base64Of(bytes) };
 }
 
 /** `Name { field: value }`, as `inspect` shows an object of a class. */

@@ -1,13 +1,27 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { installPacked, pack, removePacked, root } from '../../scripts/packed.js';
 
 const require = createRequire(import.meta.url);
-const tsc = join(dirname(require.resolve('typescript/package.json')), 'bin/tsc');
 const consumers = join(root, 'test/types/consumer');
+
+/** The oldest TypeScript that the README names, the project's own, and the newest; each is a development dependency. */
+const COMPILERS = ['typescript-5.2', 'typescript', 'typescript-7'];
+const OPTIONS = [
+  { moduleResolution: 'nodenext', module: 'nodenext', lib: ['es2022'] },
+  // The types of `await using` from TypeScript, too: without them they are those of @types/node alone.
+  { moduleResolution: 'bundler', module: 'esnext', lib: ['es2022', 'esnext.disposable'] },
+];
+
+/** The compiler's program and version, of a development dependency. */
+function compilerOf(name: string): { readonly tsc: string; readonly version: string } {
+  const manifest = require.resolve(`${name}/package.json`);
+  const { version } = require(manifest) as { version: string };
+  return { tsc: join(dirname(manifest), 'bin/tsc'), version };
+}
 
 describe('the packed package', () => {
   let folder: string;
@@ -27,26 +41,32 @@ describe('the packed package', () => {
     removePacked(folder);
   });
 
-  it.each([
-    { moduleResolution: 'nodenext', module: 'nodenext' },
-    { moduleResolution: 'bundler', module: 'esnext' },
-  ])('compiles in a strict project that checks libraries, with moduleResolution $moduleResolution', (options) => {
-    const config = `tsconfig.${options.moduleResolution}.json`;
-    const compilerOptions = {
-      ...options,
-      target: 'es2022',
-      lib: ['es2022'],
-      types: ['node'],
-      strict: true,
-      exactOptionalPropertyTypes: true,
-      noUncheckedIndexedAccess: true,
-      skipLibCheck: false,
-      noEmit: true,
-    };
-    writeFileSync(join(project, config), JSON.stringify({ compilerOptions, files: ['consumer.ts'] }));
-    const { stdout, status } = spawnSync(process.execPath, [tsc, '-p', config], { cwd: project, encoding: 'utf8' });
-    expect(stdout).toBe('');
-    expect(status).toBe(0);
+  it.each(COMPILERS.flatMap((compiler) => OPTIONS.map((options) => ({ compiler, ...options }))))(
+    'compiles in a strict project that checks libraries, with $compiler, moduleResolution $moduleResolution, lib $lib',
+    ({ compiler, ...options }) => {
+      const { tsc } = compilerOf(compiler);
+      const config = `tsconfig.${compiler}.${options.moduleResolution}.${options.lib.join('.')}.json`;
+      const compilerOptions = {
+        ...options,
+        target: 'es2022',
+        types: ['node'],
+        strict: true,
+        exactOptionalPropertyTypes: true,
+        noUncheckedIndexedAccess: true,
+        skipLibCheck: false,
+        noEmit: true,
+      };
+      writeFileSync(join(project, config), JSON.stringify({ compilerOptions, files: ['consumer.ts'] }));
+      const { stdout, status } = spawnSync(process.execPath, [tsc, '-p', config], { cwd: project, encoding: 'utf8' });
+      expect(stdout).toBe('');
+      expect(status).toBe(0);
+    },
+  );
+
+  it('is compiled with the oldest TypeScript that README and guide name', () => {
+    const [major, minor] = compilerOf('typescript-5.2').version.split('.');
+    for (const name of ['README.md', 'docs/guide/getting-started.md'])
+      expect(readFileSync(join(root, name), 'utf8')).toContain(`TypeScript ${String(major)}.${String(minor)} or later`);
   });
 
   it('works through require() on this Node', () => {

@@ -2,6 +2,7 @@
  * The public names of etcd-vigil/relation, one by one. Loaded by hooks, which live for a second: nothing here may lead to
  * the engine, gRPC, protobuf code or worker threads.
  */
+import '../../wire/require-node.js';
 export type {
   ConfigValue,
   Databag,

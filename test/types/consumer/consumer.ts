@@ -1,5 +1,8 @@
 // Compiled by test/types against the packed tarball, as a user's program would be; never run.
-import { connect, EtcdError } from 'etcd-vigil';
+import { Bytes, connect, EtcdError } from 'etcd-vigil';
+import { EmbeddedEtcd } from 'etcd-vigil/embedded';
+import { EtcdRequires } from 'etcd-vigil/relation';
+import { findLosses } from 'etcd-vigil/testing';
 
 export async function main(): Promise<string> {
   const etcd = await connect({ endpoints: ['http://127.0.0.1:2379'], shards: 1 });
@@ -20,6 +23,17 @@ export async function main(): Promise<string> {
     await etcd.close();
   }
 }
+
+export async function closedByItsBlock(): Promise<Uint8Array | undefined> {
+  await using server = await EmbeddedEtcd.start();
+  await using etcd = await connect({ endpoints: server.endpoints });
+  const value: Bytes | undefined = (await etcd.kv.get('config/a'))?.value;
+  const part: Bytes | undefined = value?.subarray(1);
+  const own: Bytes = Bytes.view(new Uint8Array(2));
+  return part ?? own;
+}
+
+export const others: readonly unknown[] = [EtcdRequires, findLosses];
 
 // Types that had become `any` on the way would accept these.
 // @ts-expect-error endpoints are text
