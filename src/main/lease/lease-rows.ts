@@ -211,6 +211,11 @@ export class LeaseRows implements LeaseBacking {
     return this.#phase[row] === Phase.Asked;
   }
 
+  /** Whether no shard has seen the row's lease granted; to be asked before its end only. */
+  isPending(row: number): boolean {
+    return this.#room.state(this.shard(row)).status(this.slot(row)) === LeaseStatus.Pending;
+  }
+
   /** Whether the lease is held, as far as was told. */
   isLive(row: number): boolean {
     return this.#phase[row] === Phase.Live;
@@ -238,6 +243,11 @@ export class LeaseRows implements LeaseBacking {
     // Given up here before the shard could begin, and left on the server.
     const left = here.filter((row) => this.#mayRemain(row)).map((row) => this.leaseId(row));
     if (left.length > 0) await limit.race(this.#room.revokeElsewhere(left, limit), 'the revocation', UNRENEWED);
+  }
+
+  /** How much time a shard that takes over has for the revocation of the row: what its callers have left. */
+  revocationTimeMs(row: number): number {
+    return Math.max(0, Math.ceil(this.#revocations.endMs(row) - performanceNow()));
   }
 
   /** Stops renewing rows that live. */

@@ -130,29 +130,38 @@ export class LeaseUpkeep {
 /** What a shard must be told of rows that another one had before. */
 class Resumption {
   readonly #commands: LeaseCommand[] = [];
-  readonly #lists = { adopt: [] as number[], revoke: [] as number[], 'keep-alive': [] as number[] };
+  readonly #lists = { adopt: [] as number[], 'keep-alive': [] as number[] };
+  /** By the time that is left for them. Without any, they are tried until the lease has run out, as if it had just ended. */
+  readonly #revoke = new Map<number, number[]>();
 
   /** False where there is nothing to do for the row. */
   add(rows: LeaseRows, row: number): boolean {
     const resumption = rows.resumption(row);
     const slot = rows.slot(row);
     if (resumption === undefined) return false;
-    if (resumption === 'grant') {
-      const { drawn, timeoutMs } = rows;
-      this.#commands.push({ kind: 'grant', slots: Uint32Array.of(slot), drawn, timeoutMs, resumed: true });
+    if (resumption === 'grant') this.#grant(rows, slot);
+    else if (resumption === 'revoke') {
+      const timeoutMs = rows.revocationTimeMs(row);
+      // Given up before the answer to its grant: it must be known to be there, or not, before it can be revoked.
+      if (rows.isPending(row)) this.#grant(rows, slot);
+      else this.#lists.adopt.push(slot);
+      this.#revoke.set(timeoutMs, [...(this.#revoke.get(timeoutMs) ?? []), slot]);
     } else {
       this.#lists[resumption].push(slot);
     }
     return true;
   }
 
+  #grant({ drawn, timeoutMs }: LeaseRows, slot: number): void {
+    this.#commands.push({ kind: 'grant', slots: Uint32Array.of(slot), drawn, timeoutMs, resumed: true });
+  }
+
   commands(): LeaseCommand[] {
     const commands = [...this.#commands];
-    const { adopt, revoke, 'keep-alive': keepAlive } = this.#lists;
-    if (adopt.length + revoke.length > 0)
-      commands.push({ kind: 'adopt', slots: Uint32Array.from([...adopt, ...revoke]) });
-    if (revoke.length > 0)
-      commands.push({ kind: 'revoke', slots: Uint32Array.from(revoke), timeoutMs: CALL_TIMEOUT_MS + revoke.length });
+    const { adopt, 'keep-alive': keepAlive } = this.#lists;
+    if (adopt.length > 0) commands.push({ kind: 'adopt', slots: Uint32Array.from(adopt) });
+    for (const [timeoutMs, slots] of this.#revoke)
+      commands.push({ kind: 'revoke', slots: Uint32Array.from(slots), timeoutMs });
     if (keepAlive.length > 0)
       commands.push({ kind: 'keep-alive', slots: Uint32Array.from(keepAlive), timeoutMs: CALL_TIMEOUT_MS });
     return commands;

@@ -26,6 +26,11 @@ export class Revocations {
     });
   }
 
+  /** Until when somebody waits for this row, as of `performance.now()`; 0 where nobody does any more. */
+  endMs(row: number): number {
+    return Math.max(0, ...(this.#waiting.get(row) ?? []).map(({ endMs }) => endMs));
+  }
+
   /** The row is revoked, or will not be. */
   settle(row: number, error: EtcdError | undefined): void {
     const all = this.#waiting.get(row) ?? [];

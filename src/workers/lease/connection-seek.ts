@@ -95,8 +95,10 @@ export class ConnectionSeek {
       this.#next();
     }, STAGGER_MS);
     let found = false;
+    let isGoing = false;
     const connection = this.#init.open(endpoint, settings, {
       onGoaway: () => {
+        isGoing = true;
         if (found) this.#init.onGoaway(connection);
       },
       onClose: (error) => {
@@ -107,6 +109,11 @@ export class ConnectionSeek {
     this.#examine(connection).then(
       (status) => {
         if (this.#over) return;
+        // It still answers, but opens no streams: as a lane it would be asked for some for ever.
+        if (isGoing) {
+          this.#failed(connection, endpoint.text, leaving(endpoint.text));
+          return;
+        }
         found = true;
         this.#finish(connection);
         this.#init.onFound({ connection, endpointIndex, endpoint: endpoint.text, status });
@@ -149,4 +156,9 @@ export class ConnectionSeek {
       this.#next();
     }, delayMs);
   }
+}
+
+function leaving(endpoint: string): EtcdError {
+  const message = 'the member asked to go (GOAWAY) while it was looked at';
+  return new EtcdError(message, { code: 'unavailable', outcome: 'not-sent', endpoint });
 }

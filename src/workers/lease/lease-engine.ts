@@ -270,8 +270,11 @@ export class LeaseEngine {
     for (let slot = 0; this.#state.hasBeenUsed(slot); slot += 1) {
       if (this.#state.status(slot) !== LeaseStatus.Live) continue;
       const deadlineMs = (this.#state.deadlineMs[slot] ?? 0) - suspendedMs;
-      this.#state.deadlineMs[slot] = deadlineMs;
-      if (deadlineMs <= nowMs && this.#table.isHeld(slot)) this.#table.endLease(slot, 'halted');
+      if (!this.#table.isHeld(slot)) this.#state.deadlineMs[slot] = deadlineMs;
+      else {
+        this.#table.bringForward(slot, suspendedMs);
+        if (deadlineMs <= nowMs) this.#table.endLease(slot, 'halted');
+      }
     }
   }
 

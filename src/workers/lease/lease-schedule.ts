@@ -57,6 +57,11 @@ export class LeaseSchedule {
     return (this.#bucket[slot] ?? NONE) !== NONE;
   }
 
+  /** Makes the entry of a slot due so much earlier, if it has one. */
+  bringForward(slot: number, ms: number): void {
+    if (this.has(slot)) this.set(slot, (this.#dueMs[slot] ?? 0) - ms);
+  }
+
   /** Removes the entry of a slot, if it has one. */
   clear(slot: number): void {
     const bucket = this.#bucket[slot] ?? NONE;

@@ -140,6 +140,20 @@ export class LeaseTable {
     if (!this.has(slot, SlotFlag.RevokeWanted)) this.#reports.granted(slot);
   }
 
+  /**
+   * So much of a living lease's time has passed without the monotonic clock counting it: its deadline and whatever is planned
+   * by its time come earlier, or it would run out before its next renewal is due. The time that a caller gave stays.
+   */
+  bringForward(slot: number, ms: number): void {
+    const { deadlineMs } = this.shared;
+    const before = deadlineMs[slot] ?? 0;
+    const isCallers = this.state(slot) === SlotState.Revoking && this.giveUpMs[slot] !== before;
+    deadlineMs[slot] = before - ms;
+    if (isCallers) return;
+    if (this.giveUpMs[slot] === before) this.giveUpMs[slot] = before - ms;
+    this.schedule.bringForward(slot, ms);
+  }
+
   /** The one end of a lease. */
   endLease(slot: number, reason: LeaseEndReason, error?: EtcdError): void {
     if (this.has(slot, SlotFlag.Foreign)) {
@@ -176,8 +190,11 @@ export class LeaseTable {
 
   #neverLived(slot: number, reason: LeaseEndReason): EtcdError {
     const leaseId = this.leaseId(slot);
-    const message = `lease ${String(leaseId)} was given up (${reason}) before its first renewal was answered`;
-    return new LeaseError(message, leaseId, { code: 'lease-ended', outcome: 'unknown' });
+    const isLate = reason === 'expired'; // before it lives, the caller's time is its limit
+    const message = isLate
+      ? `no member answered the first renewal of lease ${String(leaseId)} in time (raise timeoutMs, or check the endpoints)`
+      : `lease ${String(leaseId)} was given up (${reason}) before its first renewal was answered`;
+    return new LeaseError(message, leaseId, { code: isLate ? 'timeout' : 'lease-ended', outcome: 'unknown' });
   }
 
   #reserve(slot: number): void {

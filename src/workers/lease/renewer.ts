@@ -382,12 +382,13 @@ export class Renewer {
     stream.cancel();
     this.#laneOf.delete(stream);
     this.#shared = this.#shared.filter((other) => other !== stream);
-    const slots: number[] = [];
+    // A set, since a lease may have an older copy on the same stream: one that was overtaken by another stream's.
+    const slots = new Set<number>();
     for (const sent of stream.drain()) {
       // A renewal may have been tried again on another stream meanwhile; that one looks after the lease now.
-      if (this.#isRenewing(sent) && this.#table.stream[sent.slot] === stream) slots.push(sent.slot);
+      if (this.#isRenewing(sent) && this.#table.stream[sent.slot] === stream) slots.add(sent.slot);
     }
-    return slots;
+    return [...slots];
   }
 
   #isRenewing(sent: SentRenewal): boolean {

@@ -266,7 +266,7 @@ describe('a lease that nobody holds', () => {
     expect(await asked).toBe('aborted');
     expect(rig.kinds()).toEqual(['grant', 'revoke']);
     rig.revokeFailed(0, 0, TIMEOUT);
-    expect(rig.leases.resume(0)).toMatchObject([{ kind: 'adopt' }, { kind: 'revoke' }]);
+    expect(rig.leases.resume(0)).toMatchObject([{ kind: 'grant', resumed: true }, { kind: 'revoke' }]);
     const joined = code(rig.leases.revoke(7n));
     rig.revokeFailed(0, 0, DENIED);
     expect(await joined).toBe('permission-denied');

@@ -76,6 +76,31 @@ describe('with a shard that failed for good and others that live', () => {
     await late;
   });
 
+  it('a revocation goes on for as long as its caller waits, or without time where nobody does', async () => {
+    const rig = leaseRig();
+    const abort = new AbortController();
+    const asked = rig.leases.grant({ ttlSeconds: 10 });
+    const unwanted = rig.leases.grant({ ttlSeconds: 10, signal: abort.signal });
+    rig.granted(0, 0);
+    const lease = await asked;
+    abort.abort();
+    await expect(unwanted).rejects.toMatchObject({ code: 'aborted' });
+    const revoked = lease.revoke({ timeoutMs: 3_000 });
+    const commands = rig.leases.resume(0);
+    // Whether the unwanted one was granted is not known: it is granted, and revoked then.
+    expect(commands[0]).toMatchObject({ kind: 'grant', slots: Uint32Array.of(1), drawn: true, resumed: true });
+    expect(commands[1]).toEqual({ kind: 'adopt', slots: Uint32Array.of(0) });
+    const resumed = commands.flatMap((command) => (command.kind === 'revoke' ? [command] : []));
+    expect(resumed).toEqual([
+      { kind: 'revoke', slots: Uint32Array.of(0), timeoutMs: expect.any(Number) as number },
+      { kind: 'revoke', slots: Uint32Array.of(1), timeoutMs: 0 },
+    ]);
+    expect(resumed[0]?.timeoutMs).toBeGreaterThan(0);
+    expect(resumed[0]?.timeoutMs).toBeLessThanOrEqual(3_000);
+    rig.ended(0, 0, 'revoked');
+    await revoked;
+  });
+
   it('a session that lost its lease with the shard is granted another one', async () => {
     const rig = leaseRig({ shards: 2 });
     const session = rig.leases.session({ ttlSeconds: 10 });

@@ -5,12 +5,14 @@ import { LeaseState, LeaseStatus } from '../../../../src/wire/lease-state.js';
 import { NO_CREDENTIALS } from '../../../../src/workers/credentials.js';
 import { LeaseEngine } from '../../../../src/workers/lease/lease-engine.js';
 import { FakeCluster } from '../../../model/lease/fake-cluster.js';
+import type { FakeConnection } from '../../../model/lease/fake-connection.js';
 import { FakeLessor } from '../../../model/lease/fake-lessor.js';
 import { SimulatedTime } from '../../../model/lease/simulated-time.js';
 import { testSettings } from '../../../support/recorded-stream.js';
 import { Rng } from '../../../support/rng.js';
 
 const TTL_SECONDS = 6;
+const TIMED_OUT = { status: 14, text: 'etcdserver: request timed out', applied: false };
 const idle = (): void => undefined;
 
 class Rig {
@@ -22,6 +24,8 @@ class Rig {
   readonly engine: LeaseEngine;
   connects = 0;
   streams = 0;
+  /** Renewals written since it was emptied last. */
+  readonly written: bigint[] = [];
 
   constructor() {
     const rng = new Rng(1);
@@ -29,7 +33,7 @@ class Rig {
     this.cluster = new FakeCluster(time, rng, this.lessor, 1, {
       connecting: () => (this.connects += 1),
       streaming: () => (this.streams += 1),
-      renewalWritten: idle,
+      renewalWritten: (leaseId) => this.written.push(leaseId),
       arrived: idle,
       denied: idle,
       answerRead: idle,
@@ -54,14 +58,22 @@ class Rig {
     });
   }
 
-  async grant(): Promise<void> {
-    this.state.leaseId[0] = 7n;
-    this.state.ttlSeconds[0] = TTL_SECONDS;
-    this.state.setStatus(0, LeaseStatus.Pending);
-    const slots = Uint32Array.of(0);
+  /** Leases 7, 8 and so on, in the slots from 0. */
+  ask(count = 1): Uint32Array {
+    const slots = Uint32Array.from({ length: count }, (_, slot) => slot);
+    for (const slot of slots) {
+      this.state.leaseId[slot] = 7n + BigInt(slot);
+      this.state.ttlSeconds[slot] = TTL_SECONDS;
+      this.state.setStatus(slot, LeaseStatus.Pending);
+    }
     this.engine.handle({ kind: 'grant', slots, drawn: true, timeoutMs: 60_000, resumed: false });
+    return slots;
+  }
+
+  async grant(count = 1): Promise<void> {
+    const slots = this.ask(count);
     await this.pass(200);
-    expect(this.state.status(0)).toBe(LeaseStatus.Live);
+    for (const slot of slots) expect(this.state.status(slot)).toBe(LeaseStatus.Live);
   }
 
   pass(ms: number): Promise<void> {
@@ -96,6 +108,52 @@ describe('the lease engine', () => {
     expect(rig.streams).toBeLessThan(30);
   });
 
+  it('renews a lease once when a stream ends on which an older renewal of it had waited too', async () => {
+    await rig.grant(12);
+    rig.cluster.member(0).renewalMs = 600;
+    // Answered on a stream of its own when it was urgent, and due again before its first copy is.
+    const twice = (): FakeConnection | undefined =>
+      rig.cluster.connections.find(({ streams }) =>
+        [...streams].some(
+          ({ unanswered }) => new Set(unanswered.map(({ leaseId }) => leaseId)).size < unanswered.length,
+        ),
+      );
+    while (twice() === undefined) await rig.pass(10);
+    const leaving = twice();
+    leaving?.goaway();
+    while (rig.cluster.connections.length === 1 || rig.engine.stats().streams === 0) await rig.pass(1);
+    await rig.pass(20);
+    rig.written.length = 0;
+    leaving?.cut();
+    expect(rig.written.length).toBeGreaterThan(0);
+    expect(new Set(rig.written).size).toBe(rig.written.length);
+  });
+
+  it('takes no connection whose member asked to go before it was found good', async () => {
+    rig.cluster.member(0).latencyMs = 50;
+    rig.ask();
+    while (rig.cluster.connections[0]?.acceptsStreams !== false) {
+      rig.cluster.connections[0]?.goaway();
+      await rig.pass(1);
+    }
+    await rig.pass(12_000);
+    expect(rig.reports.map(({ kind }) => kind)).toEqual(['lease-granted']);
+    expect(rig.connects).toBe(2);
+  });
+
+  it.each<[string, number, () => void]>([
+    ['it looks for a member', 300, () => rig.cluster.setMood(rig.cluster.member(0), 'down')],
+    ['its streams end', 2_600, () => (rig.cluster.streamRefusal = { chance: 1, refusals: [TIMED_OUT] })],
+    ['its member has lost its leader', 3_300, () => rig.cluster.setLeader(undefined)],
+    ['it moves to another connection', 30, () => rig.cluster.connections[0]?.goaway()],
+  ])('leaves no timer when it is stopped while %s', async (_case, atMs, trouble) => {
+    await rig.grant(6);
+    trouble();
+    for (let step = 0; step < 20; step += 1) await rig.pass(atMs / 20);
+    rig.engine.stop();
+    expect(rig.time.pending('code')).toBe(0);
+  });
+
   it('does not connect in a loop to an only member that has no leader', async () => {
     await rig.grant();
     rig.cluster.setLeader(undefined);
@@ -123,6 +181,61 @@ describe('the lease engine', () => {
       if (step > 60) expect(deadlineMs).toBeLessThanOrEqual((rig.lessor.get(7n)?.expiryMs ?? 0) + 20);
     }
     expect(rig.state.status(0)).toBe(LeaseStatus.Live);
+  });
+
+  it('renews a lease at once of which most of the time has passed in a sleep', async () => {
+    rig.state.intervalMs[0] = 4_000;
+    await rig.grant();
+    const before = rig.lessor.get(7n)?.expiryMs;
+    while (rig.lessor.get(7n)?.expiryMs === before) await rig.pass(10);
+    await rig.pass(100);
+    rig.time.suspend(5_000);
+    await rig.pass(10_000);
+    expect(rig.reports.map(({ kind }) => kind)).toEqual(['lease-granted']);
+    expect(rig.state.status(0)).toBe(LeaseStatus.Live);
+  });
+
+  it('tells the end of a lease whose revocation is late when it has run out, a sleep included', async () => {
+    await rig.grant();
+    const refusals = [{ status: 14, text: 'etcdserver: request timed out', applied: false }];
+    rig.cluster.unaryRefusal = { chance: 1, refusals };
+    rig.engine.handle({ kind: 'revoke', slots: Uint32Array.of(0), timeoutMs: 500 });
+    await rig.pass(1_000);
+    rig.time.suspend(3_000);
+    const told = (): string[] => rig.reports.map(({ kind }) => kind);
+    while (rig.time.monotonicMs < (rig.state.deadlineMs[0] ?? 0)) await rig.pass(10);
+    await rig.pass(1_100);
+    expect(told()).toEqual(['lease-granted', 'lease-revoke-failed', 'lease-ended']);
+  });
+
+  it('says that time was up where a grant that was carried out without an answer is not renewed in time', async () => {
+    rig.lessor.grant(7n, 60, rig.time.trueMs);
+    rig.state.leaseId[0] = 7n;
+    rig.state.ttlSeconds[0] = TTL_SECONDS;
+    rig.state.setStatus(0, LeaseStatus.Pending);
+    rig.cluster.member(0).renewalMs = 2_000;
+    const slots = Uint32Array.of(0);
+    rig.engine.handle({ kind: 'grant', slots, drawn: true, timeoutMs: 500, resumed: true });
+    await rig.pass(1_500);
+    expect(rig.reports).toMatchObject([{ kind: 'lease-refused', error: { code: 'timeout', outcome: 'unknown' } }]);
+  });
+
+  it.each([
+    ['its answer is on its way', false],
+    ['its answer was lost with the connection', true],
+  ])('revokes at once a grant that is given up while %s', async (_case, isCut) => {
+    rig.state.leaseId[0] = 7n;
+    rig.state.ttlSeconds[0] = TTL_SECONDS;
+    rig.state.setStatus(0, LeaseStatus.Pending);
+    rig.cluster.member(0).latencyMs = 20;
+    const slots = Uint32Array.of(0);
+    rig.engine.handle({ kind: 'grant', slots, drawn: true, timeoutMs: 60_000, resumed: false });
+    while (rig.lessor.get(7n) === undefined) await rig.pass(1);
+    rig.engine.handle({ kind: 'revoke', slots, timeoutMs: 10_000 });
+    if (isCut) for (const connection of rig.cluster.connections) connection.cut();
+    await rig.pass(1_500);
+    expect(rig.lessor.removal(7n)).toBe('revoked');
+    expect(rig.reports).toMatchObject([{ kind: 'lease-ended', reason: 'revoked' }]);
   });
 
   it('grants again what was granted in an attempt without answer and has run out since', async () => {
