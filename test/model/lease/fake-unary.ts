@@ -13,6 +13,13 @@ const CALL_TIMEOUT_MS = 5_000;
 const ATTEMPT_TIMEOUT_MS = 2_000;
 const RETRY_MS = 150;
 
+interface CallState {
+  isOver: boolean;
+  outcome: 'not-sent' | 'unknown';
+  /** Of the attempt at hand. */
+  connection: FakeConnection | undefined;
+}
+
 export class FakeUnary implements UnaryCaller {
   readonly #cluster: FakeCluster;
   readonly #settings: ConnectionSettings;
@@ -38,7 +45,7 @@ export class FakeUnary implements UnaryCaller {
     const { time } = this.#cluster;
     const request = method.encode(message);
     const { signal, timeoutMs = CALL_TIMEOUT_MS } = options;
-    const state = { isOver: false, outcome: 'not-sent' as 'not-sent' | 'unknown' };
+    const state: CallState = { isOver: false, outcome: 'not-sent', connection: undefined };
     return new Promise((resolve, reject) => {
       const end = (code: 'closed' | 'aborted' | 'timeout'): void => {
         settle(() => {
@@ -51,6 +58,8 @@ export class FakeUnary implements UnaryCaller {
         state.isOver = true;
         time.clear(timer);
         this.#ends.delete(end);
+        // An attempt on its way is reset with its call.
+        time.after(0, () => state.connection?.drop());
         signal?.removeEventListener('abort', onAbort);
         action();
       };
@@ -60,7 +69,7 @@ export class FakeUnary implements UnaryCaller {
       signal?.addEventListener('abort', onAbort);
       const attempt = (): void => {
         if (state.isOver) return;
-        this.#attempt(method.path, request).then(
+        this.#attempt(method.path, request, state).then(
           (bytes) => {
             settle(() => {
               resolve(method.decode(bytes));
@@ -96,8 +105,9 @@ export class FakeUnary implements UnaryCaller {
     for (const end of [...this.#ends]) end('closed');
   }
 
-  async #attempt(path: string, request: Uint8Array): Promise<Uint8Array> {
+  async #attempt(path: string, request: Uint8Array, state: CallState): Promise<Uint8Array> {
     const { cluster, connection } = this.#connect();
+    state.connection = connection;
     try {
       await connection.ready();
       return await connection.unary(path, request, { timeoutMs: ATTEMPT_TIMEOUT_MS });

@@ -32,9 +32,7 @@ export interface Held {
   revoking: number;
   revokedMs: number | undefined;
   endedMs: number | undefined;
-  /** A server would not revoke it. */
-  isRefused: boolean;
-  /** It has been seen dead, so it must stay so. */
+  /** It has been seen dead, so it must stay so. On a clock that stands still while no thread runs. */
   deadSinceMs: number | undefined;
 }
 
@@ -48,8 +46,10 @@ export interface Trouble {
   mayHalt(): boolean;
   /** How often the machine slept. */
   sleeps(): number;
-  /** Deadlines may be brought forward for a clock that was only set. */
-  isWary(): boolean;
+  /** Total of the time in which no thread ran. */
+  stoppedMs(): number;
+  /** When a clock was last set that may as well have slept: deadlines of what was sent before are brought forward. -Infinity: never. */
+  waryMs(): number;
 }
 
 export class LeaseLedger implements ClusterObserver {
@@ -68,6 +68,8 @@ export class LeaseLedger implements ClusterObserver {
   readonly #boundMs = new Map<bigint, number>();
   /** The same without answers that came when the lease may have been over already. */
   readonly #surelyMs = new Map<bigint, number>();
+  /** When the grant that was answered last was sent. */
+  readonly #grantedMs = new Map<bigint, number>();
   readonly #denied = new Map<bigint, 'unknown' | 'refused'>();
   #answers = 0;
 
@@ -110,7 +112,7 @@ export class LeaseLedger implements ClusterObserver {
     for (const connection of this.cluster.connections) {
       for (const stream of connection.streams) {
         for (const other of stream.unanswered) {
-          if (other.leaseId === leaseId && this.#time.trueMs - other.sentMs < patienceMs - EPSILON_MS)
+          if (other.leaseId === leaseId && this.#time.trueMs - other.sentMs < patienceMs - this.#slackMs)
             this.fail(
               `lease ${leaseId} is renewed while a renewal of it is on its way for ${this.#time.trueMs - other.sentMs} of ${patienceMs} ms`,
             );
@@ -140,12 +142,25 @@ export class LeaseLedger implements ClusterObserver {
   answerRead(kind: 'grant' | 'renewal', leaseId: bigint, sentMs: number, ttlSeconds: number): void {
     this.#answers += 1;
     const reachMs = sentMs + ttlSeconds * 1_000;
-    const beforeMs = this.#boundMs.get(leaseId) ?? 0;
-    const boundMs = Math.max(beforeMs, reachMs);
-    if (kind === 'grant' || this.#time.trueMs < beforeMs - this.#slackMs) this.#surelyMs.set(leaseId, boundMs);
-    this.#boundMs.set(leaseId, boundMs);
     const held = this.held.get(leaseId);
-    if (kind === 'grant' || held === undefined || !held.lease.isAlive() || this.#trouble.isWary()) return;
+    if (kind === 'grant') {
+      // Maybe of an id that had a lease before: what was known of that counts no longer.
+      this.#grantedMs.set(leaseId, sentMs);
+      this.#boundMs.set(leaseId, reachMs);
+      this.#surelyMs.set(leaseId, reachMs);
+    } else {
+      if (sentMs < (this.#grantedMs.get(leaseId) ?? 0)) return;
+      const boundMs = Math.max(this.#boundMs.get(leaseId) ?? 0, reachMs);
+      const surelyMs = this.#surelyMs.get(leaseId) ?? 0;
+      // An answer to what was to be revoked meanwhile is not taken.
+      const isWanted = held?.revokedMs === undefined;
+      const livesOn = isWanted && (this.#time.trueMs < surelyMs - this.#slackMs || held?.lease.isAlive() === true);
+      if (livesOn) this.#surelyMs.set(leaseId, boundMs);
+      this.#boundMs.set(leaseId, boundMs);
+    }
+    const boundMs = this.#boundMs.get(leaseId) ?? 0;
+    if (kind === 'grant' || held === undefined || !held.lease.isAlive()) return;
+    if (this.#isWary(boundMs, ttlSeconds)) return;
     const claimMs = this.#time.trueMs + held.lease.remainingMs;
     if (Math.abs(claimMs - boundMs) > this.#slackMs)
       this.fail(
@@ -168,7 +183,6 @@ export class LeaseLedger implements ClusterObserver {
       revoking: 0,
       revokedMs: undefined,
       endedMs: undefined,
-      isRefused: false,
       deadSinceMs: undefined,
     };
     this.held.set(lease.leaseId, held);
@@ -192,7 +206,7 @@ export class LeaseLedger implements ClusterObserver {
     if (error === undefined) {
       if (this.#isThere(held.lease.leaseId) && !this.ghosts.has(held.lease.leaseId))
         this.fail(`lease ${held.lease.leaseId} was revoked and the server still has it`);
-    } else if (isRefusal(error)) held.isRefused = true;
+    }
   }
 
   /** Ids of which a grant may arrive late, after everything else of them. */
@@ -235,14 +249,13 @@ export class LeaseLedger implements ClusterObserver {
   #checkHeld(held: Held): void {
     const { lease } = held;
     const { leaseId } = lease;
-    const nowMs = this.#time.monotonicMs;
     if (!lease.isAlive()) {
-      if (held.revoking > 0) held.deadSinceMs = nowMs;
-      held.deadSinceMs ??= nowMs;
+      const ranMs = this.#time.monotonicMs - this.#trouble.stoppedMs();
       // What is to be revoked is over when it is, or has run out and nobody waits any more.
-      if (held.revoking > 0) return;
-      if (held.revokedMs !== undefined && this.#time.trueMs < (this.#boundMs.get(leaseId) ?? 0) + END_TOLD_MS) return;
-      if (nowMs - held.deadSinceMs > END_TOLD_MS) this.fail(`lease ${leaseId} is dead and its end is not told`);
+      const isTried = held.revokedMs !== undefined && this.#time.trueMs < (this.#boundMs.get(leaseId) ?? 0);
+      if (held.revoking > 0 || isTried) held.deadSinceMs = ranMs;
+      held.deadSinceMs ??= ranMs;
+      if (ranMs - held.deadSinceMs > END_TOLD_MS) this.fail(`lease ${leaseId} is dead and its end is not told`);
       return;
     }
     if (held.deadSinceMs !== undefined && lease.remainingMs > this.#excessMs)
@@ -282,9 +295,9 @@ export class LeaseLedger implements ClusterObserver {
         if (held.revokedMs === undefined) return 'nobody revoked it';
         return this.#isThere(leaseId) && !this.ghosts.has(leaseId) ? 'the server still has it' : undefined;
       case 'released':
-        return held.releasedMs === undefined && !held.isRefused && held.revoking === 0 && this.engine === 'open'
-          ? 'nobody released it'
-          : undefined;
+        // A revocation that the server refuses ends it too, even if its caller has stopped waiting by then.
+        if (held.revokedMs !== undefined && isRefusal(error)) return undefined;
+        return held.releasedMs === undefined && this.engine === 'open' ? 'nobody released it' : undefined;
       case 'lost': {
         const denied = this.#denied.get(leaseId);
         if (denied === undefined) return 'the server never denied it';
@@ -294,7 +307,8 @@ export class LeaseLedger implements ClusterObserver {
         return this.#trouble.mayHalt() ? undefined : 'nothing hung and nothing slept';
       case 'expired': {
         const boundMs = this.#surelyMs.get(leaseId) ?? 0;
-        if (this.#time.trueMs < boundMs - this.#slackMs && !this.#trouble.isWary()) return 'its deadline lies ahead';
+        if (this.#isWary(boundMs, held.lease.ttlSeconds)) return undefined;
+        if (this.#time.trueMs < boundMs - this.#slackMs) return 'its deadline lies ahead';
         const needsMs = RECOVERY_MS + (held.lease.ttlSeconds * 1_000) / 6;
         // Not renewed in time, although everything worked for long enough.
         return this.#trouble.lastMs() < boundMs - needsMs ? 'nothing kept it from being renewed' : undefined;
@@ -302,6 +316,11 @@ export class LeaseLedger implements ClusterObserver {
       default:
         return reason satisfies never;
     }
+  }
+
+  /** Whether this deadline may have been brought forward by a sleep that was none. */
+  #isWary(boundMs: number, ttlSeconds: number): boolean {
+    return boundMs - ttlSeconds * 1_000 <= this.#trouble.waryMs();
   }
 
   #isThere(leaseId: bigint): boolean {

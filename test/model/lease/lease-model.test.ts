@@ -7,8 +7,6 @@ import { SimulatedTime } from './simulated-time.js';
 
 const RUNS = Number(process.env['MODEL_RUNS'] ?? 20);
 const STEPS = 150;
-// Fixed ones for now: of others about one in ten shows what is not explained yet.
-process.env['SEEDS'] ??= Array.from({ length: RUNS }, (_, index) => String(index + 1)).join(',');
 
 // The package takes its timers and clocks when it is loaded: here it gets those of now, which a run replaces by its own. Its
 // monotonic clock starts where the simulated time does, ids are drawn from the run's own randomness, and the machine's uptime is

@@ -39,14 +39,13 @@ export class World implements Trouble {
   readonly shards: SimulatedShards;
   readonly livenessMs: number;
   crashes = 0;
-  /** Total of the time in which no thread ran. */
-  stoppedMs = 0;
+  #stoppedMs = 0;
   #lastTroubleMs = 0;
   #troubles = 0;
   #slept = false;
   #sleeps = 0;
   #jumpedMs = 0;
-  #isWary = false;
+  #waryMs = -Infinity;
 
   constructor(time: SimulatedTime, rng: Rng, cluster: FakeCluster, shards: SimulatedShards, livenessMs: number) {
     this.time = time;
@@ -69,8 +68,12 @@ export class World implements Trouble {
     return this.#sleeps;
   }
 
-  isWary(): boolean {
-    return this.#isWary;
+  stoppedMs(): number {
+    return this.#stoppedMs;
+  }
+
+  waryMs(): number {
+    return this.#waryMs;
   }
 
   /** One trouble at random; gives its name. */
@@ -200,7 +203,7 @@ export class World implements Trouble {
     block: () => {
       const ms = this.rng.pick([30, 300, 1_500, 4_000]);
       this.time.block(ms);
-      this.stoppedMs += ms;
+      this.#stoppedMs += ms;
       if (this.livenessMs > 0 && ms > this.livenessMs / 2) this.#slept = true;
       this.#touch();
       return `${String(ms)} ms`;
@@ -221,7 +224,7 @@ export class World implements Trouble {
       this.time.stepWall(ms);
       // Without the system's word for it, it may as well have slept.
       if (!this.time.tellsBootTime) {
-        this.#isWary = true;
+        this.#waryMs = this.time.trueMs;
         this.#slept = true;
         this.#touch();
       }
