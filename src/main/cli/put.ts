@@ -1,4 +1,5 @@
 /** `vigil put`: writes one key; the value from the command line or from stdin. */
+import { fstatSync } from 'node:fs';
 import { addAbortSignal } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import type { Command } from 'commander';
@@ -21,6 +22,8 @@ interface PutFlags extends ConnectionFlags {
   readonly ignoreLease?: boolean;
   readonly base64?: boolean;
 }
+
+const STDIN = 0;
 
 export function addPut(program: Command, context: CommandContext): void {
   const command = program
@@ -65,8 +68,19 @@ async function put(key: string, text: string | undefined, flags: PutFlags, sessi
   });
 }
 
+function isDirectory(descriptor: number): boolean {
+  try {
+    return fstatSync(descriptor).isDirectory();
+  } catch {
+    // One that is closed: reading says so.
+    return false;
+  }
+}
+
 async function valueFrom(text: string, flags: PutFlags, signal: AbortSignal): Promise<KeyInput> {
   if (text !== '-') return bytesFrom(text, flags, '[value]');
+  // Reading one gives nothing instead of a failure, and the value would be emptied.
+  if (isDirectory(STDIN)) throw usageError('the value cannot be read from stdin: it is a directory');
   try {
     return await buffer(addAbortSignal(signal, process.stdin));
   } catch (error) {
