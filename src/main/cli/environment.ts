@@ -2,6 +2,7 @@
  * The variables of the environment that a command reads: ETCD_ENDPOINTS, and etcdctl's where they have a meaning here, in
  * etcdctl's own notation. Pure. Values are never repeated in a message.
  */
+import { DURATION_FORMS, durationMs, LONGEST_MS } from './duration-text.js';
 import { usageError } from './failure.js';
 
 export interface Environment {
@@ -22,20 +23,9 @@ export interface Environment {
 
 /** Ones that would have to be heeded to reach the right cluster, or to reach it as the right user. */
 const LOGIN = ['ETCDCTL_USER', 'ETCDCTL_PASSWORD'] as const;
-const LONGEST_MS = 2 ** 31 - 1;
 /** etcd ends connections that ping more often. */
 const SHORTEST_PING_MS = 5_000;
 const SHORTEST_PING_TIMEOUT_MS = 100;
-const UNIT_MS: Readonly<Record<string, number>> = {
-  ns: 1e-6,
-  us: 1e-3,
-  µs: 1e-3,
-  μs: 1e-3,
-  ms: 1,
-  s: 1_000,
-  m: 60_000,
-  h: 3_600_000,
-};
 
 /**
  * @param isRead whether endpoints are taken from the environment, so that what is said of them there matters.
@@ -81,14 +71,12 @@ function flag(env: NodeJS.ProcessEnv, name: string): boolean | undefined {
   throw usageError(`${name} must be true or false`);
 }
 
-/** As Go's time.ParseDuration, such as `5s` or `1m30s`; what is shorter than `shortestMs` is taken as that. */
+/** What is shorter than `shortestMs` is taken as that. */
 function time(env: NodeJS.ProcessEnv, name: string, shortestMs: number): number | undefined {
   const text = given(env, name);
   if (text === undefined) return undefined;
-  const parts = [...text.matchAll(/(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)/gu)];
-  const totalMs = parts.reduce((sum, [, number, unit]) => sum + Number(number) * (UNIT_MS[unit ?? ''] ?? 0), 0);
-  const isWhole = parts.length > 0 && parts.map(([part]) => part).join('') === text.replace(/^\+/u, '');
-  if (!isWhole || totalMs <= 0 || totalMs > LONGEST_MS)
-    throw usageError(`${name} must be a time such as 500ms, 5s or 1m30s, above 0 and at most 24 days`);
+  const totalMs = durationMs(text) ?? 0;
+  if (totalMs <= 0 || totalMs > LONGEST_MS)
+    throw usageError(`${name} must be a time such as ${DURATION_FORMS}, above 0 and at most 24 days`);
   return Math.max(shortestMs, Math.round(totalMs));
 }

@@ -2,13 +2,12 @@
  * Texts of the command line made into values; a wrong one is refused with what is allowed, and none is rounded or wrapped. Pure.
  */
 import { InvalidArgumentError } from 'commander';
+import { DURATION_FORMS, durationMs, LONGEST_MS } from './duration-text.js';
 
 const INT64_MIN = -(2n ** 63n);
 const INT64_MAX = 2n ** 63n - 1n;
 /** etcd's own limit. */
 export const LONGEST_TTL_SECONDS = 9_000_000_000;
-/** Some 24 days: the longest timer. */
-export const LONGEST_MS: number = 2 ** 31 - 1;
 export const LONGEST_SECONDS: number = Math.floor(LONGEST_MS / 1_000);
 
 /** A whole number from `min` to `max`. */
@@ -38,7 +37,7 @@ export function leaseId(text: string): bigint {
   );
 }
 
-/** A duration in milliseconds: `500ms`, `10s`, `2m`; a bare number is seconds. */
+/** A duration in milliseconds: `500ms`, `10s`, `1m30s`; a bare number is seconds. */
 export function duration(text: string): number {
   return timeWithin(1, LONGEST_MS)(text);
 }
@@ -46,12 +45,11 @@ export function duration(text: string): number {
 /** A duration with limits of its own. */
 export function timeWithin(minMs: number, maxMs: number): (text: string) => number {
   return (text) => {
-    const match = /^(\d+(?:\.\d+)?)(ms|s|m)?$/.exec(text);
-    const unitMs = match?.[2] === 'ms' ? 1 : match?.[2] === 'm' ? 60_000 : 1_000;
-    const value = Math.round(Number(match?.[1]) * unitMs);
+    const isBare = /^\d+(?:\.\d+)?$/u.test(text);
+    const value = Math.round(durationMs(isBare ? `${text}s` : text) ?? Number.NaN);
     if (value >= minMs && value <= maxMs) return value;
     throw new InvalidArgumentError(
-      `It must be a time such as 500ms, 10s or 2m, from ${String(minMs)}ms to ${String(maxMs)}ms.`,
+      `It must be a time such as ${DURATION_FORMS} (a bare number is seconds), from ${String(minMs)}ms to ${String(maxMs)}ms.`,
     );
   };
 }

@@ -2,9 +2,10 @@
 import type { Command } from 'commander';
 import type { Etcd } from '../../index.js';
 import { addConnectionFlags, type ConnectionFlags } from '../connection-flags.js';
+import { LONGEST_MS } from '../duration-text.js';
 import { exitCode } from '../exit-code.js';
 import { usageError } from '../failure.js';
-import { leaseId, LONGEST_MS, timeWithin } from '../option-values.js';
+import { leaseId, timeWithin } from '../option-values.js';
 import type { CommandContext, Session } from '../session.js';
 import { NO_THREADS, withEtcd } from '../with-etcd.js';
 import { leaseLine } from './lease-text.js';

@@ -1,6 +1,7 @@
 /** Texts of the command line become values, or are refused with what is allowed. */
 import { InvalidArgumentError } from 'commander';
 import { describe, expect, it } from 'vitest';
+import { connectionSettings } from '../../../../src/main/cli/connection-flags.js';
 import { duration, leaseId, revision, shards, wholeNumber } from '../../../../src/main/cli/option-values.js';
 import { bytesFrom, rangeFrom } from '../../../../src/main/cli/range-flags.js';
 
@@ -11,12 +12,33 @@ describe('values of options', () => {
     ['1.5s', 1_500],
     ['500ms', 500],
     ['2m', 120_000],
+    ['1h', 3_600_000],
+    ['1m30s', 90_000],
+    ['1h0.5s', 3_600_500],
+    ['1500us', 2],
   ])('reads the time %s', (text, expected) => {
     expect(duration(text)).toBe(expected);
   });
 
-  it.each(['', '0', '-1', '5h', '1e3', 'x', '99999999m'])('refuses %j as a time', (text) => {
-    expect(() => duration(text)).toThrow(InvalidArgumentError);
+  it.each(['', '0', '-1', '5d', '1e3', 'x', '99999999m', '9999h', '1m30', '1m 30s', '-1m30s', '0.4ms'])(
+    'refuses %j as a time',
+    (text) => {
+      expect(() => duration(text)).toThrow(InvalidArgumentError);
+    },
+  );
+
+  it.each(['500ms', '10s', '2m', '1h', '1m30s', '1.5s', '2m0.25s', '+5s'])(
+    'takes the time %s for --timeout as for the variables of the environment',
+    (text) => {
+      const { options } = connectionSettings({}, { ETCDCTL_COMMAND_TIMEOUT: text, ETCDCTL_DIAL_TIMEOUT: text });
+      expect(duration(text)).toBe(options.requestTimeoutMs);
+      expect(duration(text)).toBe(options.connectTimeoutMs);
+    },
+  );
+
+  it('says which times it takes', () => {
+    expect(() => duration('soon')).toThrow('such as 500ms, 10s, 2m, 1h or 1m30s (a bare number is seconds)');
+    expect(() => connectionSettings({}, { ETCDCTL_DIAL_TIMEOUT: 'soon' })).toThrow('500ms, 10s, 2m, 1h or 1m30s');
   });
 
   it('reads lease ids as decimal and hexadecimal, the whole int64', () => {
