@@ -1,5 +1,6 @@
 /** What `vigil serve --data` means. Pure, but for the reader of files that it is given. */
 import { usageError } from './failure.js';
+import { wholeText } from './whole-text.js';
 
 /**
  * Pairs of keys and values, in the order given. A text with `=` is a pair, the key before the first one; any other is a JSON
@@ -15,6 +16,7 @@ export function initialData(
   for (const text of given) {
     const at = text.indexOf('=');
     if (at === 0) throw usageError('--data: a key must not be empty');
+    if (at > 0) wholeText(text, '--data');
     if (at > 0) data.set(text.slice(0, at), text.slice(at + 1));
     else for (const [key, value] of pairsOf(readText(text, '--data'), text)) data.set(key, value);
   }

@@ -1,8 +1,9 @@
-/** The key or range that a command is about, from its argument and options. Pure. */
+/** The key or range that a command is about, from its argument and options. */
 import type { Command } from 'commander';
 import type { KeyInput, RangeInput } from '../index.js';
 import { usageError } from './failure.js';
 import { someText } from './option-values.js';
+import { wholeText } from './whole-text.js';
 
 export interface RangeFlags {
   readonly prefix?: boolean;
@@ -24,7 +25,7 @@ export function isRange(flags: RangeFlags): boolean {
   return flags.prefix === true || flags.rangeEnd !== undefined || flags.fromKey === true;
 }
 
-/** @throws EtcdError `invalid-argument` for options that exclude each other, for no range, and for text that is not base64. */
+/** @throws EtcdError `invalid-argument` for options that exclude each other, for no range, and for text that is not base64 or lost bytes. */
 export function rangeFrom(key: string, flags: RangeFlags): RangeInput {
   const given = [flags.prefix === true, flags.rangeEnd !== undefined, flags.fromKey === true].filter(Boolean);
   if (given.length > 1) throw usageError('give only one of --prefix, --range-end and --from-key');
@@ -49,9 +50,13 @@ export function keyFrom(text: string, flags: { readonly base64?: boolean }): Key
   return key;
 }
 
-/** An argument as it stands, or decoded where `--base64` says so. */
+/**
+ * An argument as it stands, or decoded where `--base64` says so.
+ *
+ * @throws EtcdError `invalid-argument` for text that is not base64, and for text that was not UTF-8.
+ */
 export function bytesFrom(text: string, flags: { readonly base64?: boolean }, name: string): KeyInput {
-  if (flags.base64 !== true) return text;
+  if (flags.base64 !== true) return wholeText(text, name);
   // Buffer.from() skips what is not base64 instead of refusing it.
   if (!/^[A-Za-z0-9+/]*={0,2}$/.test(text) || text.length % 4 !== 0) throw usageError(`${name} is not base64`);
   return Buffer.from(text, 'base64');
