@@ -1,8 +1,8 @@
 /**
  * Opens what clients connect to: a TCP port or a unix socket, with TLS or without. Server thread.
  */
-import { existsSync } from 'node:fs';
-import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { existsSync, lstatSync, rmSync } from 'node:fs';
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import { createServer as createTlsServer } from 'node:tls';
 import { EtcdError } from '../../wire/errors.js';
@@ -36,15 +36,17 @@ export interface ServerSocket {
  */
 export async function openServerSocket(address: ListenAddress, tls: ServerTls | undefined): Promise<ServerSocket> {
   const server = tls === undefined ? createServer({ noDelay: true }) : secureServer(tls);
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      reject(cannotListen(address, error));
+  try {
+    await listen(server, address);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException; // of a server's event 'error'
+    if (code !== 'EADDRINUSE' || address.kind !== 'unix' || !(await isLeftOver(address.path)))
+      throw cannotListen(address, error as NodeJS.ErrnoException);
+    rmSync(address.path, { force: true });
+    await listen(server, address).catch((again: unknown) => {
+      throw cannotListen(address, again as NodeJS.ErrnoException);
     });
-    server.listen(
-      address.kind === 'unix' ? { path: address.path } : { host: address.host, port: address.port },
-      resolve,
-    );
-  });
+  }
   // A client that goes away in the middle of a handshake is no affair of the server's.
   server.removeAllListeners('error').on('error', () => undefined);
   return {
@@ -54,6 +56,29 @@ export async function openServerSocket(address: ListenAddress, tls: ServerTls | 
       server.on(tls === undefined ? 'connection' : 'secureConnection', run);
     },
   };
+}
+
+function listen(server: Server, address: ListenAddress): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(address.kind === 'unix' ? { path: address.path } : { host: address.host, port: address.port }, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}
+
+/** Whether this is a socket on which nobody listens any more, as a server leaves it that was killed. */
+function isLeftOver(path: string): Promise<boolean> {
+  if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() !== true) return Promise.resolve(false);
+  return new Promise((resolve) => {
+    const socket = connect({ path });
+    socket.once('connect', () => {
+      resolve(false);
+      socket.destroy();
+    });
+    socket.once('error', (error: NodeJS.ErrnoException) => resolve(error.code === 'ECONNREFUSED'));
+  });
 }
 
 function secureServer(tls: ServerTls): Server {

@@ -1,5 +1,5 @@
 /** `vigil serve` as a child process: what it prints, serves and refuses, and how it ends. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -121,6 +121,24 @@ describe('vigil serve', () => {
     } finally {
       taken.close();
     }
+  });
+
+  it('replaces the socket that a killed server left, and no other file or socket', async () => {
+    const path = join(folder, 'left.sock');
+    const { run } = await serving('--socket', path);
+    const second = await vigilRun(['serve', '--socket', path]);
+    expect(second).toMatchObject({ code: 2, stdout: '' });
+    expect(second.stderr).toContain('something is at that path already');
+    run.child.kill('SIGKILL');
+    await run.finished;
+    const { endpoint } = await serving('--socket', path);
+    await withClient({ endpoints: endpoint }, async (etcd) => {
+      await etcd.kv.put('a', '1');
+    });
+    const file = join(folder, 'file');
+    writeFileSync(file, 'kept');
+    expect((await vigilRun(['serve', '--socket', file])).code).toBe(2);
+    expect(readFileSync(file, 'utf8')).toBe('kept');
   });
 
   it('says in one line that the directory of its socket does not exist, or that its path is too long', async () => {
