@@ -128,8 +128,9 @@ function wordsFor(flags: ConnectionFlags, from: Environment): FlagWords {
     ...FLAG_WORDS,
     endpoints: word(flags.endpoints, from.endpoints, from.endpoints?.name ?? '', endpoints),
     cacert: word(flags.cacert, from.cacert, 'ETCDCTL_CACERT', cacert),
-    cert: word(flags.cert, from.cert, 'ETCDCTL_CERT', cert),
-    key: word(flags.key, from.key, 'ETCDCTL_KEY', key),
+    // The one that is missing is named as the one that is given.
+    cert: word(flags.cert ?? flags.key, from.cert ?? from.key, 'ETCDCTL_CERT', cert),
+    key: word(flags.key ?? flags.cert, from.key ?? from.cert, 'ETCDCTL_KEY', key),
     connectTimeout: word(flags.timeout, from.dialTimeoutMs, 'ETCDCTL_DIAL_TIMEOUT', connectTimeout),
     requestTimeout: word(flags.timeout, from.commandTimeoutMs, 'ETCDCTL_COMMAND_TIMEOUT', requestTimeout),
   };

@@ -26,6 +26,7 @@ async function del(key: string, flags: DelFlags, session: Session): Promise<numb
   session.isWriting = true;
   return withEtcd(session, flags, NO_THREADS, async (etcd) => {
     const { deleted, prevKvs, header } = await etcd.kv.delete(range, { prevKv: flags.prevKv, signal: stop.signal });
+    session.done = `${deleted === 1n ? '1 key was' : `${String(deleted)} keys were`} deleted in revision ${String(header.revision)}`;
     if (flags.json === true) {
       const prev = flags.prevKv === true ? { prevKvs: prevKvs.map((kv) => keyValueJson(kv)) } : {};
       const shape = { deleted: String(deleted), revision: String(header.revision), ...prev };

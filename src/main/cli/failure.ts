@@ -11,13 +11,15 @@ export interface Failure {
 
 const NOT_STARTED: readonly string[] = ['invalid-argument', 'connect-failed', 'hook-tool-missing'];
 
-export function describeFailure(thrown: unknown, words: FlagWords = FLAG_WORDS): Failure {
+/** @param subject what failed, where there are several; told where the message does not name it. */
+export function describeFailure(thrown: unknown, words: FlagWords = FLAG_WORDS, subject?: string): Failure {
   if (!(thrown instanceof EtcdError)) {
     const message = thrown instanceof Error ? thrown.message : String(thrown);
     return { text: `vigil: ${oneLine(message)} [internal]`, exitCode: exitCode.failed };
   }
   const hint = hintFor(thrown, words);
-  const message = thrown instanceof ToldError ? thrown.message : inFlagWords(thrown.message, words);
+  const said = thrown instanceof ToldError ? thrown.message : inFlagWords(thrown.message, words);
+  const message = subject === undefined || said.includes(subject) ? said : `${subject}: ${said}`;
   const text = `vigil: ${oneLine(message)}${hint === undefined ? '' : `; ${hint}`} [${thrown.code}]`;
   return { text, exitCode: NOT_STARTED.includes(thrown.code) ? exitCode.notStarted : exitCode.failed };
 }
@@ -32,13 +34,22 @@ export function usageError(message: string): EtcdError {
 
 function hintFor(error: EtcdError, words: FlagWords): string | undefined {
   if (error instanceof CompactedError && error.compactRevision > 0n)
-    return `the oldest revision left is ${String(error.compactRevision)} (--rev ${String(error.compactRevision)})`;
+    return error.message.includes(String(error.compactRevision))
+      ? `give --rev ${String(error.compactRevision)} or later`
+      : `the oldest revision left is ${String(error.compactRevision)} (--rev ${String(error.compactRevision)})`;
   if (error instanceof ToldError) return undefined;
-  if (error.code === 'connect-failed')
+  if (error.code === 'connect-failed') {
+    const isRunning = mayBeTls(error) ? 'is etcd running there, or is it https://?' : 'is etcd running there?';
     return words.endpoints === FLAG_WORDS.endpoints
-      ? 'is etcd running there? See --endpoints and ETCD_ENDPOINTS'
-      : `is etcd running there? The endpoints are those of ${words.endpoints}`;
+      ? `${isRunning} See ${words.whereEndpoints}`
+      : `${isRunning} The endpoints are those of ${words.endpoints}`;
+  }
   return error.outcome === 'unknown' ? 'it may have been applied all the same' : undefined;
+}
+
+/** A connection that opened and was then broken off: so does a port that expects TLS. */
+function mayBeTls({ message }: EtcdError): boolean {
+  return message.includes('http://') && /Failed to connect|ECONNRESET|ended by the server|hang up/u.test(message);
 }
 
 function oneLine(message: string): string {

@@ -6,6 +6,8 @@
 /** What stands for each setting of the connection: `--cacert`, or `ETCDCTL_CACERT`. */
 export interface FlagWords {
   readonly endpoints: string;
+  /** Where endpoints can be given, for somebody who gave none. */
+  readonly whereEndpoints: string;
   readonly cacert: string;
   readonly cert: string;
   readonly key: string;
@@ -17,6 +19,7 @@ export interface FlagWords {
 
 export const FLAG_WORDS: FlagWords = {
   endpoints: '--endpoints',
+  whereEndpoints: '--endpoints and ETCD_ENDPOINTS',
   cacert: '--cacert',
   cert: '--cert',
   key: '--key',
@@ -32,7 +35,7 @@ const OPTIONS: readonly (readonly [option: RegExp, words: (words: FlagWords) => 
   [/\bsocketPath must be the absolute path of a file\b/gu, () => '--socket must be the path of a file'],
   [/; give another, or 0\b/gu, () => '; give another --port, or 0'],
   [/\btls\.(ca|cert|key) \(or tls\.\1File\)/gu, () => 'tls.$1'],
-  [/\btls\.(ca|cert|key) or tls\.\1File\b/gu, () => 'tls.$1'],
+  [/\btls\.(ca|cert|key|passphrase) or tls\.\1File\b/gu, () => 'tls.$1'],
   [/\btls\.ca(?:File)?\b/gu, ({ cacert }) => cacert],
   [/\btls\.cert(?:File)?\b/gu, ({ cert }) => cert],
   [/\btls\.key(?:File)?\b/gu, ({ key }) => key],
@@ -44,6 +47,13 @@ const OPTIONS: readonly (readonly [option: RegExp, words: (words: FlagWords) => 
   [/\btls cannot be used\b/gu, ({ cert, key }) => `${cert} and ${key} cannot be used`],
   [/\bcheck that cert and key belong\b/gu, () => 'check that they belong'],
   [/; give them with the option auth instead/gu, () => ', which are not taken'],
+  [/: check the option endpoints$/gu, () => ''],
+  [
+    /: choose another leaseId, or keep it alive with keepAlive\(\)/gu,
+    () => ': give another --id, or renew it with: vigil lease keep-alive',
+  ],
+  [/\bleaseId\b/gu, () => '--id'],
+  [/\bkeepAlive\(\)/gu, () => 'vigil lease keep-alive'],
   [/\bconnectTimeoutMs\b/gu, ({ connectTimeout }) => connectTimeout],
   [/\b(?:requestTimeoutMs|timeoutMs)\b/gu, ({ requestTimeout }) => requestTimeout],
   [/\bttlSeconds\b/gu, () => 'the time to live'],
@@ -57,7 +67,9 @@ const OPTIONS: readonly (readonly [option: RegExp, words: (words: FlagWords) => 
     /^(?:connect: )?(?=endpoints must |an endpoint (?:is|must) |endpoint '[^']*' (?:is given twice|carries|has|names)\b)/u,
     ({ endpoints }) => `${endpoints}: `,
   ],
-  [/^(?:connect|watch|leases?|kv|EmbeddedEtcd):? /gu, () => ''],
+  // The call that it was: `connect: …`, `leases.grant: …`. Without a colon it is a word of the sentence.
+  [/^(?:connect|watch|watchGroup|leases?|kv|EmbeddedEtcd)(?:\.\w+)?: /gu, () => ''],
+  [/^EmbeddedEtcd /gu, () => ''],
 ];
 
 /** A message of the library without the names of its options. */

@@ -56,6 +56,26 @@ export function allCommands(command: Command): Command[] {
   return [command, ...command.commands.flatMap(allCommands)];
 }
 
+/** commander answers `help` of a command that it does not know with the whole help, as if it were right. */
+export function refuseUnknownHelp(program: Command, args: readonly string[]): void {
+  const at = args.indexOf('help');
+  if (at === -1) return;
+  const asker = descend(program, args.slice(0, at));
+  // Behind a command that has none below it, `help` is an argument, such as a key.
+  if (asker.unknown !== undefined || asker.command.commands.length === 0) return;
+  const { command, unknown } = descend(asker.command, args.slice(at + 1));
+  if (unknown !== undefined && unknown !== 'help' && !unknown.startsWith('-'))
+    command.error(`error: unknown command '${unknown}'`);
+}
+
+/** The command that these names lead to, as far as they are known. */
+function descend(from: Command, names: readonly string[]): { command: Command; unknown?: string } {
+  const [name, ...rest] = names;
+  if (name === undefined) return { command: from };
+  const found = from.commands.find((known) => known.name() === name);
+  return found === undefined ? { command: from, unknown: name } : descend(found, rest);
+}
+
 /** What is refused of every flag, so that none can be forgotten: an empty value, and a second one. */
 function harden(command: Command): void {
   for (const option of command.options) {

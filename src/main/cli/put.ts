@@ -57,6 +57,7 @@ async function put(key: string, text: string | undefined, flags: PutFlags, sessi
       ignoreLease: flags.ignoreLease,
       signal: stop.signal,
     });
+    session.done = `the key was written in revision ${String(header.revision)}`;
     if (flags.json === true) {
       const prev = prevKv === undefined ? {} : { prevKv: keyValueJson(prevKv) };
       await output.print(`${JSON.stringify({ revision: String(header.revision), ...prev })}\n`);

@@ -5,7 +5,7 @@ import { exitCode } from './exit-code.js';
 import { describeFailure } from './failure.js';
 import { FLAG_WORDS } from './flag-words.js';
 import { Output, type OutputStream } from './output.js';
-import { makeProgram } from './program.js';
+import { makeProgram, refuseUnknownHelp } from './program.js';
 import type { Session } from './session.js';
 import { isAbort, Stop } from './stop.js';
 
@@ -39,6 +39,7 @@ export async function runVigil(args: readonly string[], host: CommandHost): Prom
   }
   if (reason?.kind === 'output-failed') {
     output.note(`vigil: ${reason.stream} cannot be written (${reason.code})`);
+    if (session.done !== undefined) output.note(`vigil: what was asked is done: ${session.done}`);
     return code === exitCode.ok ? exitCode.failed : code;
   }
   return code;
@@ -56,6 +57,7 @@ async function runCommand(args: readonly string[], session: Session): Promise<nu
     { out: (text) => void output.print(text), err: (text) => output.noteRaw(text) },
   );
   try {
+    refuseUnknownHelp(program, args);
     await program.parseAsync(args, { from: 'user' });
     return code;
   } catch (error) {

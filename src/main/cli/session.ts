@@ -11,6 +11,8 @@ export interface Session {
   words: FlagWords;
   /** What the command does changes something: when no answer came, it says so. */
   isWriting?: boolean;
+  /** What was changed, for a line where the result itself cannot be printed. */
+  done?: string;
 }
 
 export interface CommandContext {

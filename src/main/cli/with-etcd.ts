@@ -23,7 +23,8 @@ export async function withEtcd(
   env: NodeJS.ProcessEnv = session.env,
 ): Promise<number> {
   const { options, words, notes } = connectionSettings(flags, env);
-  session.words = words;
+  // Where the environment is not read it is no place to give endpoints.
+  session.words = env === session.env ? words : { ...words, whereEndpoints: '--endpoints' };
   for (const line of notes) session.output.note(`vigil: ${line}`);
   // Loaded only now: the engine is most of the start, and help and refusals need nothing of it.
   const { connect } = await import('../index.js');

@@ -64,7 +64,10 @@ const KNOWN_KINDS = {
     right: '7',
   },
   ids: { wrong: [...NO_NUMBER, '0', '0x10000000000000001', ...BEYOND_INT64], right: '7' },
-  time: { wrong: [...NO_NUMBER.slice(0, 5), '0', '-1s', '9999h', '1d', '1m30', '1e3s', '1 s', '99999999m', '0.4ms'], right: '5s' },
+  time: {
+    wrong: [...NO_NUMBER.slice(0, 5), '0', '-1s', '9999h', '1d', '1m30', '1e3s', '1 s', '99999999m', '0.4ms'],
+    right: '5s',
+  },
   file: { wrong: NO_FILE, right: 'f' },
   list: {
     wrong: ['', ' ', ',', 'x', 'ftp://x:1', 'http://', 'h:0', 'h:65536', 'h:1,h:1', 'http://u:hunter2@h:1'],
