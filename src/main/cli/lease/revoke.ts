@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { addConnectionFlags, type ConnectionFlags } from '../connection-flags.js';
 import { exitCode } from '../exit-code.js';
+import { describeFailure } from '../failure.js';
 import { leaseId } from '../option-values.js';
 import type { CommandContext, Session } from '../session.js';
 import { NO_THREADS, withEtcd } from '../with-etcd.js';
@@ -20,15 +21,26 @@ export function addLeaseRevoke(lease: Command, context: CommandContext): void {
   );
 }
 
-/** One by one: an unknown one is told as such, and the rest stays. */
+/** One by one. One that cannot be revoked is told with its id, and the others are revoked all the same. */
 async function revoke(ids: readonly bigint[], flags: ConnectionFlags, session: Session): Promise<number> {
   const { output, stop } = session;
   session.isWriting = true;
   return withEtcd(session, flags, NO_THREADS, async (etcd) => {
+    let code: number = exitCode.ok;
+    const revoked: bigint[] = [];
     for (const id of ids) {
-      await etcd.leases.revoke(id, { signal: stop.signal });
+      try {
+        await etcd.leases.revoke(id, { signal: stop.signal });
+      } catch (error) {
+        if (stop.signal.aborted) throw error;
+        code = exitCode.failed;
+        output.note(describeFailure(error, session.words, `lease ${String(id)}`).text);
+        continue;
+      }
+      revoked.push(id);
+      session.done = `revoked ${revoked.join(', ')}`;
       await output.print(leaseLine(flags.json, id, { revoked: true }, `revoked ${String(id)}`));
     }
-    return exitCode.ok;
+    return code;
   });
 }
