@@ -38,8 +38,8 @@ export async function runVigil(args: readonly string[], host: CommandHost): Prom
     return code === exitCode.ok ? exitCode.failed : code;
   }
   if (reason?.kind === 'output-failed') {
-    output.note(`vigil: ${reason.stream} cannot be written (${reason.code})`);
     if (session.done !== undefined) output.note(`vigil: what was asked is done: ${session.done}`);
+    output.note(`vigil: ${reason.stream} cannot be written (${reason.code})`);
     return code === exitCode.ok ? exitCode.failed : code;
   }
   return code;

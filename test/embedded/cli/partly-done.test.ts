@@ -33,7 +33,7 @@ describe('a command that is done in part', () => {
     const revision = (await etcd.kv.get('full'))?.modRevision ?? 0n;
     expect(revision).toBeGreaterThan(0n);
     expect(put.text.stderr).toBe(
-      `vigil: stdout cannot be written (ENOSPC)\nvigil: what was asked is done: the key was written in revision ${String(revision)}\n`,
+      `vigil: what was asked is done: the key was written in revision ${String(revision)}\nvigil: stdout cannot be written (ENOSPC)\n`,
     );
     const del = startVigil(['del', 'full', '--endpoints', endpoint], { stdout: 'full' });
     expect((await del.ended).code).toBe(1);
