@@ -33,7 +33,10 @@ export interface EmbeddedEtcdOptions {
   readonly host?: string | undefined;
   /** The port; 0, the default, is any free one. */
   readonly port?: number | undefined;
-  /** Path of a unix socket to listen on: instead of a port, or beside it where `port` or `host` is given too. */
+  /**
+   * Path of a unix socket to listen on: instead of a port, or beside it where `port` or `host` is given too. A socket there on which
+   * nobody listens any more is replaced.
+   */
   readonly socketPath?: string | undefined;
   /** Serve TLS instead of plain text. */
   readonly tls?: EmbeddedTls | undefined;
