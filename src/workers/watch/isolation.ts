@@ -4,7 +4,6 @@
  * are delivered to from their next revision meanwhile, and go back to the live stream when theirs has proved to be fine.
  * Costs each watch about two creations in all, and as many connections as the number of watches can be halved.
  */
-import type { EtcdError } from '../../wire/errors.js';
 import { STABLE_MS } from './lane-failures.js';
 import type { WatchEntry } from './watch-entry.js';
 import type { WatchLane } from './watch-lane.js';
@@ -17,8 +16,12 @@ const MAX_LANES = 16;
 /** A stream that has lived so long may be trusted where others wait for its place. */
 const ALIVE_MS = 1000;
 
-/** So many watches in a row end alone, with no creation answered on any stream meanwhile, and it is the server, not they. */
-const SERVER_AFTER = 16;
+/** So many watches in a row end alone, with no creation answered on any stream meanwhile, and it may be the server, not they. */
+const SERVER_AFTER = 8;
+
+/** Into how many parts watches are cut that fail together, and where it may be the server. */
+const PARTS = 2;
+const SERVER_PARTS = 16;
 
 /** How often the time doubles that a watch is kept apart: one that ends its stream late would soon do so again. */
 const MAX_DOUBLINGS = 6;
@@ -43,7 +46,6 @@ export interface IsolationOptions {
   /** A lane for these watches. `fragments`: have their answers split from the beginning. */
   readonly makeLane: (watches: CellWatches, fragments: boolean) => WatchLane;
   readonly now: () => number;
-  readonly end: (entry: WatchEntry, error: EtcdError) => void;
 }
 
 export class Isolation {
@@ -59,15 +61,16 @@ export class Isolation {
   }
 
   /**
-   * Keeps these apart, in two halves, after a stream with them has ended. They are still to be placed. `isCertain`: one of them
-   * must be the cause, so that halves may have to wait; otherwise they stay where they are when there is no place.
+   * Keeps these apart, in two halves, after a stream with them has ended; in smaller parts where all may fail. They are still to
+   * be placed. `isCertain`: one of them must be the cause, so that parts may have to wait; otherwise they stay where they are
+   * when there is no place.
    */
   halve(suspects: readonly WatchEntry[], fragments: boolean, isCertain: boolean): void {
     if (!isCertain && this.#running.size + 2 > MAX_LANES) return;
     for (const entry of suspects) this.release(entry);
-    const half = Math.ceil(suspects.length / 2);
-    for (const watches of [suspects.slice(half), suspects.slice(0, half)]) {
-      if (watches.length === 0) continue;
+    const size = Math.ceil(suspects.length / (this.isServerSuspected ? SERVER_PARTS : PARTS));
+    for (let from = size * (Math.ceil(suspects.length / size) - 1); from >= 0; from -= size) {
+      const watches = suspects.slice(from, from + size);
       const cell: Cell = { lane: undefined, fragments, watches: new Set(watches), waiting: new Set() };
       for (const entry of watches) this.#cellOf.set(entry, cell);
       this.#parked.push(cell);
@@ -125,12 +128,17 @@ export class Isolation {
     return this.#parked.length > 0 && openSince !== undefined && now - openSince >= ALIVE_MS;
   }
 
-  /** A watch ended alone, with this error. Where many do and nothing else works, all that are kept apart end so. */
-  endedAlone(error: EtcdError): void {
+  /** A watch ended alone. */
+  endedAlone(): void {
     this.#endedInARow += 1;
-    if (this.#endedInARow < SERVER_AFTER) return;
-    this.#endedInARow = 0;
-    for (const entry of [...this.#cellOf.keys()]) this.#options.end(entry, error);
+  }
+
+  /**
+   * Whether many have ended alone while nothing else worked. Then each that is left gets one attempt of its own instead of several,
+   * until the server creates one: it may be the server that fails, or only culprits may have had their turn.
+   */
+  get isServerSuspected(): boolean {
+    return this.#endedInARow >= SERVER_AFTER;
   }
 
   /** It has ended, is detached, or has a place elsewhere. */

@@ -52,6 +52,10 @@ export interface EndedStream {
   readonly unanswered: readonly WatchEntry[];
   /** Since when another stream of the shard has been open, with watches on it; Infinity where there is none. */
   readonly othersOpenSince: number;
+  /** They are kept apart already, since their stream ended so: that it does again is no accident. */
+  readonly isApart: boolean;
+  /** Others, tried apart one after another, have all ended: one attempt with a code that repeating does not mend is enough. */
+  readonly isServerSuspected: boolean;
 }
 
 export class LaneFailures {
@@ -93,16 +97,16 @@ export class LaneFailures {
   }
 
   #judgeCode(stream: EndedStream): StreamLoss {
-    const { error, watches } = stream;
+    const { error, watches, isApart, isServerSuspected } = stream;
     this.#unanswered = [];
     if (watches.length <= 1) {
       this.#together = 0;
       const permanent = this.connectFailed(error);
-      return permanent === undefined ? PASSING : { kind: 'permanent', error };
+      return permanent === undefined && !isServerSuspected ? PASSING : { kind: 'permanent', error };
     }
     this.#alone = 0;
     this.#together += 1;
-    const isFirst = this.#together === 1;
+    const isFirst = this.#together === 1 && !isApart;
     return isFirst && !ANSWER_CODES.has(error.code) ? PASSING : { kind: 'suspicious', watches, isCertain: true };
   }
 

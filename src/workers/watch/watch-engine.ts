@@ -81,15 +81,14 @@ export class WatchEngine {
       context,
       guard,
       lanes: this.lanes,
-      onConfirmed: (endpoint, storeReset) => {
-        this.#storeSeen(endpoint, storeReset);
+      onReset: (endpoint) => {
+        this.#events.storeReset(endpoint);
       },
     });
     this.#isolation = new Isolation({
       lanes: this.lanes,
       now: context.now,
       makeLane: (watches, fragments) => this.#makeLane('catch-up', watches, fragments),
-      end: (entry, error) => this.end(entry, error),
     });
     this.#handOver = new HandOver({
       context,
@@ -188,6 +187,7 @@ export class WatchEngine {
   close(): void {
     this.#isClosed = true;
     this.#options.context.timers.clear(this.#progressTimer);
+    this.#confirmation.close();
     this.#handOver.close();
     this.#progress.close();
     this.lanes.close();
@@ -277,7 +277,7 @@ export class WatchEngine {
   /** Its stream ended as it would again and again. */
   endAlone(entry: WatchEntry, error: EtcdError): void {
     this.end(entry, error);
-    this.#isolation.endedAlone(error);
+    this.#isolation.endedAlone();
   }
 
   /** It stays where it is for a while. */
@@ -309,23 +309,14 @@ export class WatchEngine {
           this.end(entry, error);
       },
       onReached: (endpoint, storeReset) => {
-        this.#storeSeen(endpoint, storeReset);
+        this.#confirmation.seen(endpoint, storeReset);
       },
       waiting: () => (isolated === undefined ? this.#waiting.countOf(lane) : isolated.waiting.size),
       othersOpenSince: () => this.lanes.openSince(made),
+      isApart: isolated !== undefined,
+      isServerSuspected: () => isolated !== undefined && this.#isolation.isServerSuspected,
     });
     return made;
-  }
-
-  #storeSeen(endpoint: string, storeReset: boolean): void {
-    const { context, guard } = this.#options;
-    if (this.#isClosed) return;
-    if (storeReset) {
-      this.#events.storeReset(endpoint);
-      this.lanes.leaveOldStore(guard.restarts);
-    }
-    // Main keeps it for the shard that takes this one's place.
-    if (guard.mark !== undefined) context.report({ kind: 'store', mark: guard.mark });
   }
 
   /** A key that is watched here, so one that this user may read. */

@@ -28,4 +28,8 @@ export interface WatchLaneOptions {
   readonly waiting: () => number;
   /** Since when a stream of another lane has been open with watches on it; Infinity for none. */
   readonly othersOpenSince: () => number;
+  /** Whether its watches are kept apart from others. */
+  readonly isApart: boolean;
+  /** Whether one attempt is enough, because all that were tried apart have failed. */
+  readonly isServerSuspected: () => boolean;
 }

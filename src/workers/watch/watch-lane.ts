@@ -324,6 +324,8 @@ export class WatchLane {
       watches: [...stream.entries()].filter(({ state }) => state.at !== 'moving' && state.at !== 'settling'),
       unanswered: stream.unanswered(),
       othersOpenSince: this.#options.othersOpenSince(),
+      isApart: this.#options.isApart,
+      isServerSuspected: this.#options.isServerSuspected(),
     });
     context.status({
       type: 'disconnected',

@@ -227,6 +227,33 @@ describe('many culprits among few others', () => {
   });
 });
 
+describe('many culprits in a row that no watch is created between', () => {
+  it.each([
+    { bad: 24, before: 1, after: 1 },
+    { bad: 40, before: 0, after: 6 },
+    { bad: 17, before: 100, after: 50 },
+  ])('$bad end alone; $before before and $after behind them go on', async ({ bad, before, after }) => {
+    for (const poison of poisons.filter(({ at }) => at === 'create')) {
+      const count = before + bad + after;
+      const run = new Run(
+        poison,
+        Array.from({ length: bad }, (_, index) => before + index + 1),
+      );
+      run.isArmed = true;
+      run.watch(...Array.from({ length: count }, (_, index) => watchSpec({ watch: index + 1, key: `w${index + 1}` })));
+      for (let round = 0; [...run.bad].some((watch) => run.get(watch).ended === undefined); round += 1) {
+        expect(round).toBeLessThan(60);
+        await run.settle(5000);
+      }
+      await run.settle(10_000);
+      run.writeAll(count);
+      await run.settle(1000);
+      for (const watch of run.bad) expect(run.get(watch).ended?.error).toMatchObject({ code: poison.code });
+      run.expectOthersComplete(count);
+    }
+  });
+});
+
 describe('a server that fails for every watch', () => {
   it.each([
     { at: 'create', most: 300 },
