@@ -88,6 +88,7 @@ export class ShardLink {
   #state: State = { kind: 'idle' };
   #epoch = 0;
   #storeMark: StoreMark | undefined;
+  #storeRestarts = 0; // replacements of the store that this epoch's shard has told of
   /** Bytes taken off the port and not yet credited. */
   #uncredited = 0;
   #batches = 0;
@@ -145,7 +146,7 @@ export class ShardLink {
   send(command: ShardCommand): void {
     this.start();
     if (this.#state.kind !== 'starting' && this.#state.kind !== 'running') return;
-    const { posted, transfer } = packCommand(command);
+    const { posted, transfer } = packCommand(command, this.#storeRestarts);
     this.#state.port.postMessage(posted, transfer);
   }
 
@@ -189,6 +190,7 @@ export class ShardLink {
   #run(): void {
     this.#epoch += 1;
     this.#uncredited = 0;
+    this.#storeRestarts = 0;
     const epoch = this.#epoch;
     const run = this.#options.start({ ...this.#init, epoch, storeMark: this.#storeMark });
     const { port } = run;
@@ -343,6 +345,7 @@ export class ShardLink {
       status: (report) => this.#owner.status(report.status),
       store: (report) => {
         this.#storeMark = report.mark;
+        this.#storeRestarts = report.restarts;
         this.#owner.store(report.mark);
       },
       stats: (report) => this.#stats.answer(report.requestId, report.stats),

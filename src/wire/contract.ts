@@ -52,6 +52,11 @@ export interface StoreMark {
 export interface KnownRevision {
   readonly clusterId: bigint;
   readonly revision: number;
+  /**
+   * In a command: how many replacements of the store main had read from this shard. One that has found more since takes it for the
+   * revision of a store that is gone.
+   */
+  readonly restarts?: number | undefined;
 }
 
 /** One watch as main asks for it. */
@@ -120,7 +125,8 @@ export type ControlReport =
   | { readonly kind: 'ready' }
   | { readonly kind: 'status'; readonly status: ShardStatus }
   /** Which store it works with and how far that has come; comes before anything that could tell the application so. */
-  | { readonly kind: 'store'; readonly mark: StoreMark }
+  /** `restarts`: how many replacements of the store this shard has found. */
+  | { readonly kind: 'store'; readonly mark: StoreMark; readonly restarts: number }
   | { readonly kind: 'stats'; readonly requestId: number; readonly stats: ShardStats }
   /** The last message of a shard that was told to stop. */
   | { readonly kind: 'stopped' };

@@ -27,13 +27,22 @@ const FRAGMENT = 32;
 const HAS_RANGE_END = 64;
 const WHOLE = 128;
 
-/** What to post, and what of it to transfer. */
-export function packCommand(command: ShardCommand): {
+/**
+ * What to post, and what of it to transfer.
+ *
+ * @param storeRestarts how many replacements of the store main has read from that shard; goes with what it knows of the store.
+ */
+export function packCommand(
+  command: ShardCommand,
+  storeRestarts?: number,
+): {
   readonly posted: PostedCommand;
   readonly transfer: ArrayBuffer[];
 } {
   if (command.kind !== 'watch') return { posted: command, transfer: [] };
-  const { watches, known } = command;
+  const { watches } = command;
+  const known =
+    command.known && storeRestarts !== undefined ? { ...command.known, restarts: storeRestarts } : command.known;
   const numbers = new Float64Array(watches.length * NUMBERS);
   let size = 0;
   for (const { key, rangeEnd } of watches) size += key.length + (rangeEnd?.length ?? 0);

@@ -104,8 +104,11 @@ export class CommandLoop {
       timers: { set: timers.setTimeout, clear: timers.clear },
       random: Math.random,
       isForeign: (endpoint, clusterId) => guard.identify(endpoint, clusterId, this.#context.settings) === 'foreign',
-      onAnswer: (answer) => {
-        guard.learn(decodeAnswerHeader(answer));
+      onCall: () => {
+        const { restarts } = guard;
+        return (answer) => {
+          guard.learn({ ...decodeAnswerHeader(answer), restarts });
+        };
       },
       state: init.leaseState,
       report: (report) => {
@@ -234,9 +237,9 @@ export class CommandLoop {
   /** Before the application hears of something, main knows the revision that it may stem from. Batches tell theirs themselves. */
   #tellStore({ kind }: ShardReport): void {
     if (this.#store.revision <= this.#toldRevision || TELL_NO_REVISION.has(kind)) return;
-    const { mark } = this.#store;
+    const { mark, restarts } = this.#store;
     if (mark === undefined) return;
     this.#toldRevision = mark.revision;
-    this.#port.postMessage({ kind: 'store', mark }, []);
+    this.#port.postMessage({ kind: 'store', mark, restarts }, []);
   }
 }

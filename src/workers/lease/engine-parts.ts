@@ -44,8 +44,8 @@ export interface LeaseEngineInit {
   readonly random: () => number;
   /** Whether the member behind this endpoint, which says that it belongs to this cluster, is not to be used. Default: never. */
   readonly isForeign?: ((endpoint: string, clusterId: bigint) => boolean) | undefined;
-  /** Called with the bytes of each answer to a grant or a revocation. */
-  readonly onAnswer?: ((answer: Uint8Array) => void) | undefined;
+  /** Called as each grant or revocation is sent; what it returns, with the bytes of the answer. */
+  readonly onCall?: (() => (answer: Uint8Array) => void) | undefined;
   readonly state: SharedArrayBuffer;
   readonly report: (report: LeaseReport | { readonly kind: 'status'; readonly status: ShardStatus }) => void;
 }

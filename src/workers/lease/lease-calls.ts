@@ -19,7 +19,7 @@ const ATTEMPT_TIMEOUT_MS = 3_000;
 const RETRY = { initialMs: 50, maxMs: 1_000 } as const;
 
 export interface LeaseCallsParts {
-  readonly init: Pick<LeaseEngineInit, 'clock' | 'random' | 'credentials' | 'onAnswer'>;
+  readonly init: Pick<LeaseEngineInit, 'clock' | 'random' | 'credentials' | 'onCall'>;
   readonly table: LeaseTable;
   readonly reports: LeaseReports;
   readonly renewer: Renewer;
@@ -128,6 +128,7 @@ export class LeaseCalls {
     const generation = table.generation[slot] ?? 0;
     const leaseId = table.leaseId(slot);
     const metadata = this.#parts.init.credentials.metadata();
+    const onAnswer = this.#parts.init.onCall?.();
     // As the servers count, since the machine may sleep until the answer is read.
     const sentMs = nowMs + this.#parts.look();
     lane.connection
@@ -137,7 +138,7 @@ export class LeaseCalls {
         { timeoutMs: Math.ceil(Math.min(ATTEMPT_TIMEOUT_MS, leftMs)), metadata },
       )
       .then((answer) => {
-        this.#parts.init.onAnswer?.(answer);
+        onAnswer?.(answer);
         this.#parts.lanes().answered();
         const sleptMs = this.#parts.look();
         if (!this.#isCurrent(slot, generation)) return;

@@ -146,9 +146,10 @@ export class StoreGuard {
 
   /**
    * Takes note of a revision that another part of this engine has seen of the store, from a member that belongs to its cluster.
-   * A revision of another cluster is left alone.
+   * A revision of another cluster is left alone, and so is one of a store that has been replaced since: it says `restarts` of then.
    */
-  learn({ clusterId, revision }: KnownRevision): void {
+  learn({ clusterId, revision, restarts = this.#restarts }: KnownRevision): void {
+    if (restarts !== this.#restarts) return;
     if (clusterId === 0n || revision <= 0 || revision > MAX_REVISION) return;
     const mark = this.#mark;
     const known = mark?.clusterId ?? this.#clusterId;

@@ -39,7 +39,7 @@ export class StoreConfirmation {
       lanes.leaveOldStore(guard.restarts);
     }
     // Main keeps it for the shard that takes this one's place.
-    if (guard.mark !== undefined) context.report({ kind: 'store', mark: guard.mark });
+    if (guard.mark !== undefined) context.report({ kind: 'store', mark: guard.mark, restarts: guard.restarts });
   }
 
   /**

@@ -136,7 +136,10 @@ describe('a link', () => {
     const { link, shards, told } = setup();
     link.start();
     const first = last(shards);
-    first.report({ kind: 'ready' }, { kind: 'store', mark: { clusterId: 7n, revision: 70, raftTerm: 2n } });
+    first.report(
+      { kind: 'ready' },
+      { kind: 'store', mark: { clusterId: 7n, revision: 70, raftTerm: 2n }, restarts: 0 },
+    );
     await link.ready();
     // The task is over while messages are still in the port.
     first.report({ kind: 'batch', bytes: batchBytes([puts(1, 5)]) });
@@ -152,6 +155,28 @@ describe('a link', () => {
     expect(last(shards).init).toMatchObject({ epoch: 2, storeMark: { revision: 70 } });
     await until(() => last(shards).commands.length === 1);
     expect(last(shards).commands[0]).toEqual({ kind: 'unwatch', watches: [1] });
+  });
+
+  test('tells with what is known of the store how many replacements of it that shard had told of', async () => {
+    const { link, shards } = setup();
+    const known = { clusterId: 7n, revision: 70 };
+    const toldTo = (at: number): unknown[] =>
+      (shards[at]?.commands ?? []).flatMap((command) => (command.kind === 'packed-watch' ? [command.known] : []));
+    link.send({ kind: 'watch', watches: [], known });
+    last(shards).report({ kind: 'ready' });
+    last(shards).report({ kind: 'store', mark: { clusterId: 7n, revision: 5, raftTerm: 2n }, restarts: 1 });
+    await link.ready();
+    await until(() => toldTo(0).length === 1);
+    expect(toldTo(0)).toEqual([{ ...known, restarts: 0 }]);
+    link.send({ kind: 'watch', watches: [], known });
+    await until(() => toldTo(0).length === 2);
+    expect(toldTo(0)[1]).toEqual({ ...known, restarts: 1 });
+    // The next one begins to count anew.
+    last(shards).crash();
+    await until(() => shards.length === 2);
+    link.send({ kind: 'watch', watches: [], known });
+    await until(() => toldTo(1).length === 1);
+    expect(toldTo(1)).toEqual([{ ...known, restarts: 0 }]);
   });
 
   test('closes the port of a task that ended in a thread that lives on, and replaces it', async () => {

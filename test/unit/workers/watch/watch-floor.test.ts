@@ -143,6 +143,24 @@ describe('what was known of a store that is gone', () => {
     expect(rig.revisions(2)).toEqual([4]);
   });
 
+  it('and noted before main heard that it is gone does not touch a watch on the new one', async () => {
+    const rig = new Rig({ store: storeWith(3) });
+    rig.acknowledge(1_000);
+    rig.watch(watchSpec({ watch: 1 }));
+    await rig.settle(2_000);
+    expect(rig.guard.restarts).toBe(1);
+    rig.known = { clusterId: rig.server.store.clusterId, revision: 1_000, restarts: 0 };
+    rig.watch(watchSpec({ watch: 2 }));
+    await rig.settle(2_000);
+    rig.cut();
+    await rig.settle(3_000);
+    expect(rig.guard.restarts).toBe(1);
+    expect([1, 2].map((watch) => rig.get(watch).ended)).toEqual([undefined, undefined]);
+    rig.server.store.write({ put: 'k' });
+    await rig.settle(500);
+    expect([1, 2].map((watch) => rig.revisions(watch))).toEqual([[4], [4]]);
+  });
+
   it('of another cluster is left alone', async () => {
     const rig = new Rig({ store: storeWith(3) });
     rig.watch(watchSpec({ watch: 1, key: 'other' }));
