@@ -106,7 +106,8 @@ export class WatchLanes {
 
   /** The store has been replaced so often: streams that were opened before may bring what an older one held. */
   leaveOldStore(restarts: number): void {
-    for (const lane of this.all) {
+    // A stream that is dropped may leave its lane with no watch, or make lanes.
+    for (const lane of [...this.all]) {
       for (const stream of [...lane.streams()]) {
         if (stream.storeRestarts === restarts) continue;
         const endpoint = stream.connection.endpoint.text;
