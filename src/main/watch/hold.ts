@@ -1,6 +1,6 @@
 /**
  * Keeps what was on its way to a paused watch until it is resumed. Main thread. Bounded by the shard's credit. An end goes on
- * to the owner at once unless something is kept back that comes before it.
+ * to the owner at once unless events are kept back that come before it.
  */
 import type { EtcdError } from '../../wire/errors.js';
 import { SliceQueue } from './slice-queue.js';
@@ -31,7 +31,9 @@ export class Hold implements SegmentSink {
   }
 
   watchEnded(entry: WatchEntry, error: EtcdError): void {
-    if (this.#queue.isEmpty) {
+    if (!this.#queue.hasEvents) {
+      // Progress tells nothing behind an end.
+      this.#queue.clear();
       this.#owner.watchEnded(entry, error);
       return;
     }

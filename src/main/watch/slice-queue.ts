@@ -36,6 +36,11 @@ export class SliceQueue {
     return this.#bytes;
   }
 
+  /** Whether more waits than progress and notices. */
+  get hasEvents(): boolean {
+    return this.#bytes > 0;
+  }
+
   get isEmpty(): boolean {
     return this.#items.length === 0;
   }

@@ -188,6 +188,18 @@ describe('a paused watch', () => {
     expect(await run.member.ended).toMatchObject({ reason: 'reset', lastRevision: undefined });
   });
 
+  test('of which only progress is kept back is told its end although it is paused', async () => {
+    const run = new Run();
+    const member = run.group.add('b', { progressNotify: true });
+    run.router.report(0, { kind: 'watch-created', watches: [2], startRevisions: [3] });
+    member.pause();
+    run.router.batch(batchOf({ watch: 2, progress: 9 }));
+    const error = errorToPlain(new EtcdError('went backwards', { code: 'reset' }));
+    run.router.report(0, { kind: 'watch-ended', watch: 2, error });
+    expect(await member.ended).toMatchObject({ reason: 'reset' });
+    member.resume();
+  });
+
   test('that had ended keeps its own end when a callback of its consumer throws', async () => {
     const router = new WatchRouter([new RecordingLink()]);
     const group = new WatchGroup(
