@@ -29,6 +29,8 @@ interface Pending {
 export class ProgressRequests {
   readonly #send: (entry: WatchEntry, command: WatchCommand) => void;
   readonly #pending = new Map<number, Pending>();
+  /** By watch: thousands may end at once, each with a question. */
+  readonly #byWatch = new Map<WatchEntry, Set<number>>();
   #lastId = 0;
 
   constructor(send: (entry: WatchEntry, command: WatchCommand) => void) {
@@ -61,6 +63,9 @@ export class ProgressRequests {
         else resolve(BigInt(result.revision));
       };
       this.#pending.set(requestId, { entry, deadline, finish });
+      const others = this.#byWatch.get(entry);
+      if (others === undefined) this.#byWatch.set(entry, new Set([requestId]));
+      else others.add(requestId);
       // The shard must know the watch before it is asked about it.
       entry.ready.promise.then(
         () => {
@@ -88,9 +93,7 @@ export class ProgressRequests {
 
   /** The watch is over, and its questions with it. */
   ended(entry: WatchEntry, error: EtcdError): void {
-    for (const [requestId, pending] of Array.from(this.#pending)) {
-      if (pending.entry === entry) this.#finish(requestId, { error });
-    }
+    for (const requestId of this.#byWatch.get(entry) ?? []) this.#finish(requestId, { error });
   }
 
   close(error: EtcdError): void {
@@ -99,8 +102,12 @@ export class ProgressRequests {
 
   #finish(requestId: number, result: { readonly revision: number } | { readonly error: EtcdError }): void {
     const pending = this.#pending.get(requestId);
+    if (pending === undefined) return;
     this.#pending.delete(requestId);
-    pending?.finish(result);
+    const asked = this.#byWatch.get(pending.entry);
+    asked?.delete(requestId);
+    if (asked?.size === 0) this.#byWatch.delete(pending.entry);
+    pending.finish(result);
   }
 }
 

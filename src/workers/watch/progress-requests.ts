@@ -27,7 +27,8 @@ export interface ProgressRequestsOptions {
 
 export class ProgressRequests {
   readonly #options: ProgressRequestsOptions;
-  readonly #pending = new Set<Pending>();
+  /** By watch: thousands may end at once, each with a question. */
+  readonly #pending = new Map<WatchEntry, Set<Pending>>();
 
   constructor(options: ProgressRequestsOptions) {
     this.#options = options;
@@ -45,7 +46,9 @@ export class ProgressRequests {
         this.#finish(pending, 0, timedOut(timeoutMs));
       }, timeoutMs),
     };
-    this.#pending.add(pending);
+    const others = this.#pending.get(entry);
+    if (others === undefined) this.#pending.set(entry, new Set([pending]));
+    else others.add(pending);
     this.#ask(pending);
   }
 
@@ -56,24 +59,26 @@ export class ProgressRequests {
 
   /** Every watch that `includes` tells has come to `revision`. */
   reached(revision: number, includes: (entry: WatchEntry) => boolean): void {
-    for (const pending of this.#pending) if (includes(pending.entry)) this.#finish(pending, revision, undefined);
+    for (const entry of this.#pending.keys()) if (includes(entry)) this.watchReached(entry, revision);
   }
 
   watchReached(entry: WatchEntry, revision: number): void {
-    if (this.#pending.size === 0) return;
-    for (const pending of this.#pending) if (pending.entry === entry) this.#finish(pending, revision, undefined);
+    for (const pending of this.#pending.get(entry) ?? []) this.#finish(pending, revision, undefined);
   }
 
   watchEnded(entry: WatchEntry): void {
-    if (this.#pending.size === 0) return;
+    const asked = this.#pending.get(entry);
+    if (asked === undefined) return;
     const error = new EtcdError('the watch ended before it could tell its progress', { code: 'closed' });
-    for (const pending of this.#pending) if (pending.entry === entry) this.#finish(pending, 0, error);
+    for (const pending of asked) this.#finish(pending, 0, error);
   }
 
   close(): void {
-    for (const { retry, deadline } of this.#pending) {
-      this.#options.timers.clear(retry);
-      this.#options.timers.clear(deadline);
+    for (const asked of this.#pending.values()) {
+      for (const { retry, deadline } of asked) {
+        this.#options.timers.clear(retry);
+        this.#options.timers.clear(deadline);
+      }
     }
     this.#pending.clear();
   }
@@ -84,7 +89,9 @@ export class ProgressRequests {
   }
 
   #finish(pending: Pending, revision: number, error: EtcdError | undefined): void {
-    if (!this.#pending.delete(pending)) return;
+    const asked = this.#pending.get(pending.entry);
+    if (asked?.delete(pending) !== true) return;
+    if (asked.size === 0) this.#pending.delete(pending.entry);
     this.#options.timers.clear(pending.retry);
     this.#options.timers.clear(pending.deadline);
     this.#options.postInOrder({

@@ -337,6 +337,17 @@ describe('progress', () => {
     expect(link.take('progress')).toEqual([]);
   });
 
+  test('of very many watches ends with them without quadratic work', async () => {
+    const { router, watch } = setup();
+    const COUNT = 20_000; // so many that quadratic work would outlast the test's time
+    const asked = Array.from({ length: COUNT }, () => watch().progress({ timeoutMs: 600_000 }));
+    const ends = Promise.allSettled(asked);
+    for (let number = COUNT; number > 0; number -= 1) {
+      router.report(0, { kind: 'watch-ended', watch: number, error: undefined });
+    }
+    expect((await ends).every(({ status }) => status === 'rejected')).toBe(true);
+  });
+
   test('ends with the signal, with the watch, and with the engine', async () => {
     const { router, watch } = setup();
     const controller = new AbortController();
