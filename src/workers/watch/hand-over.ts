@@ -67,7 +67,9 @@ export class HandOver {
   }
 
   #sweep(): void {
-    const { lanes, fill } = this.#options;
+    const { context, lanes, fill } = this.#options;
+    // Whatever else keeps a watch: this stream is about to go.
+    const mayLeave = (entry: WatchEntry): boolean => entry.movesRefused === 0 || context.now() >= entry.moveAfter;
     const waiting = fill();
     this.#settle();
     this.#moveCaughtUp(lanes.catchUp);
@@ -77,7 +79,7 @@ export class HandOver {
         for (const stream of lane.draining) {
           let isAnyHeldBack = false;
           for (const entry of stream.entries()) {
-            if (!move(entry, lane.stream)) isAnyHeldBack = true;
+            if (mayLeave(entry) && !move(entry, lane.stream)) isAnyHeldBack = true;
           }
           if (isAnyHeldBack && stream.trustsProgress) stream.requestProgress();
         }

@@ -1,8 +1,9 @@
 /**
  * Finds the watch that makes its stream end: the watches of such a stream are halved, each half gets a lane of its own, and the
- * half whose stream ends in that way again is halved again, down to one watch, which ends when it goes on so. All the others
- * are delivered to from their next revision meanwhile, and go back to the live stream when theirs has proved to be fine.
- * Costs each watch about two creations in all, and as many connections as the number of watches can be halved.
+ * half whose stream ends in that way again is halved again, down to one watch, which ends when it goes on so. The others are
+ * delivered to from their next revision as soon as their part has a lane, of which there are only so many: with many culprits they
+ * may wait long for one. They go back to the live stream when theirs has proved to be fine. With one culprit that costs each
+ * watch about two creations, and as many connections as the number of watches can be halved.
  */
 import { STABLE_MS } from './lane-failures.js';
 import type { WatchEntry } from './watch-entry.js';

@@ -90,6 +90,8 @@ export class WatchEntry {
   assembly: RevisionAssembly | undefined;
   /** How often it was kept apart because its stream ended in a way that it may have caused. */
   isolations = 0;
+  /** How often in a row another stream refused to take it over. */
+  movesRefused = 0;
   /** Before then, in monotonic ms, it does not move to another lane. */
   moveAfter = 0;
   /** How often in a row bytes meant for it could not be decoded. */

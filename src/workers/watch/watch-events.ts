@@ -21,6 +21,10 @@ const PASSING_CODES: ReadonlySet<string> = new Set(['unavailable', 'no-leader', 
 /** A watch whose answers could not be decoded so often is given up, rather than breaking its stream for ever. */
 const MALFORMED_LIMIT = 3;
 
+/** A watch that another stream refuses to take over is offered again after twice this, twice as long each time, a minute at most. */
+const MOVE_RETRY_MS = 250;
+const MOVE_RETRY_DOUBLINGS = 8;
+
 /** A server that goes on cancelling a watch for a compaction that the watch does not need is believed in the end. */
 const COMPACTED_LIMIT = 3;
 
@@ -262,6 +266,7 @@ export class WatchEvents implements WatchStreamHooks {
   /** It was handed over, and has left the stream that it was on. */
   #moved(entry: WatchEntry, to: CreatedAttachment): void {
     const { context, watches } = this.#options;
+    entry.movesRefused = 0;
     entry.enter({ at: 'active', on: to });
     if (to.stream === watches.lanes.live.stream) watches.arrived(entry);
     else {
@@ -273,8 +278,14 @@ export class WatchEvents implements WatchStreamHooks {
   /** It could not be handed over and goes on where it is; if that stream cannot keep it either, it will say so. */
   #stay(entry: WatchEntry, from: CreatedAttachment, error: EtcdError): void {
     // The stream that it is on has brought it everything; from this revision on another one can take it over.
+    const now = this.#options.context.now();
     if (error instanceof CompactedError) entry.heldBackBelow = Number(error.compactRevision);
-    entry.heardAt = this.#options.context.now();
+    else {
+      entry.movesRefused += 1;
+      const delayMs = MOVE_RETRY_MS * 2 ** Math.min(entry.movesRefused, MOVE_RETRY_DOUBLINGS);
+      entry.moveAfter = Math.max(entry.moveAfter, now + delayMs);
+    }
+    entry.heardAt = now;
     entry.enter({ at: 'active', on: from });
     this.#options.watches.willMove(entry);
   }
