@@ -188,7 +188,9 @@ export class Registration {
     const isNewest = (): boolean => value === this.#value && lease === this.#session.lease;
     const sentMs = performanceNow();
     this.#isPutting = true;
-    this.#put(this.#key, value, lease.leaseId, { signal: this.#abort.signal, mayRepeat: isNewest }).then(
+    // A server may apply it later still, also where another one did meanwhile.
+    const onUnknown = (error: EtcdError): void => this.#late.failed(value, lease.leaseId, error, performanceNow());
+    this.#put(this.#key, value, lease.leaseId, { signal: this.#abort.signal, mayRepeat: isNewest, onUnknown }).then(
       () => {
         this.#isPutting = false;
         this.#stands(lease);
@@ -198,7 +200,7 @@ export class Registration {
       (thrown: unknown) => {
         this.#isPutting = false;
         const error = toEtcdError(thrown);
-        this.#late.failed(value, lease.leaseId, error, performanceNow());
+        onUnknown(error);
         if (isNewest()) this.#failed(error);
         else this.#putNewest();
       },

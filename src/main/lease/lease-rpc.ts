@@ -98,12 +98,15 @@ export function leaseRpc(client: UnaryClient): LeaseRpc {
   };
 }
 
-/** Puts a key on a lease; again after a failure to answer, for as long as `mayRepeat` allows. */
+/**
+ * Puts a key on a lease; again after a failure to answer, for as long as `mayRepeat` allows. `onUnknown` is told of each
+ * attempt that a server may apply later, also where the put succeeds in the end.
+ */
 export type LeasePut = (
   key: Uint8Array,
   value: Uint8Array,
   leaseId: bigint,
-  options: CallOptions & { readonly mayRepeat: () => boolean },
+  options: CallOptions & { readonly mayRepeat: () => boolean; readonly onUnknown: (error: EtcdError) => void },
 ) => Promise<void>;
 
 /** Puts over the engine's unary client; the registration of a key needs no more of the kv service. */

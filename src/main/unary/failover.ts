@@ -28,6 +28,11 @@ export function mayTryAgain(error: EtcdError, repeatable: boolean): boolean {
   return isPassing && (repeatable || error.outcome === 'not-sent' || error.outcome === 'refused');
 }
 
+/** Whether the request of a failed attempt may have been applied, or may yet be. */
+export function mayBeApplied({ outcome }: EtcdError): boolean {
+  return outcome !== 'not-sent' && outcome !== 'refused';
+}
+
 interface Health {
   failures: number;
   avoidUntilMs: number;

@@ -11,7 +11,7 @@ import { CallScope } from './call-scope.js';
 import { connectAny } from './connect-race.js';
 import type { ClusterPin } from './cluster-pin.js';
 import { DEFAULT_REQUEST_TIMEOUT_MS } from '../connect-options.js';
-import { mayTryAgain } from './failover.js';
+import { mayBeApplied, mayTryAgain } from './failover.js';
 import { MemberSet } from './member-set.js';
 import { askMembership } from './membership.js';
 import { attemptCall, type Attempt } from './unary-call.js';
@@ -152,18 +152,21 @@ export class UnaryClient implements UnaryCaller {
       if (member === undefined || channel === undefined) continue;
       untried.splice(untried.indexOf(member), 1);
       checkRepeat(options, scope);
+      let isSent = false;
       try {
         if (this.#pin !== undefined && options.member === undefined && !members.verified.has(member)) {
           await askMembership(channel, this.#metadata(), this.#pin, scope);
           members.verified.add(member);
         }
         const epoch = this.#known?.epoch ?? 0;
+        isSent = true;
         const answer = await attemptCall(channel, this.#attempt(method.path, request, options), scope);
         this.#note(answer, epoch);
         failover.succeeded(member);
         return { answer: decode(method, answer, channel.endpoint.text) };
       } catch (thrown) {
         const error = toEtcdError(thrown);
+        if (isSent && mayBeApplied(error)) options.onUnknown?.(error);
         const isPassing = mayTryAgain(error, options.repeatable);
         // A member that let a call run into its time limit may be one that swallows bytes: the next call goes elsewhere first.
         if (isPassing || error.code === 'timeout' || error.code === 'unavailable') failover.failed(member);

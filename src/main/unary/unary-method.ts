@@ -1,6 +1,7 @@
 /**
  * What a unary call is made of, without the generated code: the types that public declarations may mention. Main thread.
  */
+import type { EtcdError } from '../../wire/errors.js';
 import type { CallOptions } from './call-scope.js';
 
 /** One unary method: how to write its request and read its answer. */
@@ -24,6 +25,11 @@ export interface UnaryCallOptions extends CallOptions {
    * that stop being repeatable, or wanted, while they run.
    */
   readonly mayRepeat?: (() => boolean) | undefined;
+  /**
+   * Told of each attempt whose outcome is unknown, also where a later one succeeds: the server may apply it after that one.
+   * For calls that stop being repeatable while they run. Must not throw.
+   */
+  readonly onUnknown?: ((error: EtcdError) => void) | undefined;
   /** Ask the member to refuse at once while it has no leader. Not for serializable reads, which need none. */
   readonly requireLeader: boolean;
   /** The lease that the call is about, for its errors. */

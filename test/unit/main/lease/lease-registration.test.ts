@@ -117,6 +117,35 @@ describe('a registered key', () => {
     expect(registration.isRegistered()).toBe(false);
   });
 
+  it('puts the newest value once more where an attempt of a put that succeeded in the end may be applied late', async () => {
+    const rig = leaseRig();
+    const sent: string[] = [];
+    const registration = new Registration(
+      rig.leases.session({ ttlSeconds: 10 }),
+      (_key, value, _leaseId, { onUnknown }) => {
+        sent.push(Buffer.from(value).toString());
+        if (sent.length === 2) onUnknown(UNAVAILABLE);
+        return Promise.resolve();
+      },
+      Buffer.from('svc/me'),
+      Buffer.from('v1'),
+      new AbortController().signal,
+      50,
+    );
+    let stood = 0;
+    registration.on(({ type }) => {
+      if (type === 'registered') stood += 1;
+    });
+    rig.granted(0, 0);
+    await eventually(() => stood === 1);
+    registration.update('old');
+    await eventually(() => stood === 2);
+    registration.update('new');
+    await eventually(() => stood === 4);
+    expect(sent).toEqual(['v1', 'old', 'new', 'new']);
+    registration.release();
+  });
+
   it('puts the newest value once more where one before it may be applied late, and then no more', async () => {
     const rig = leaseRig();
     const session = rig.leases.session({ ttlSeconds: 10 });

@@ -92,6 +92,24 @@ describe('a write', () => {
     expect(server.seen).toHaveLength(5);
   });
 
+  it('that is repeatable tells of each attempt whose outcome is unknown, also where a later one succeeds', async () => {
+    const answers = [
+      { code: UNAVAILABLE, details: 'etcdserver: request timed out' },
+      { code: UNAVAILABLE, details: 'etcdserver: no leader' },
+      { code: UNAVAILABLE, details: 'connection reset' },
+      putAnswer,
+    ];
+    const server = await serve(() => answers.shift() ?? putAnswer);
+    const unknown: EtcdError[] = [];
+    await put(client(server.endpoint), { repeatable: true, onUnknown: (error: EtcdError) => unknown.push(error) });
+    expect(server.seen).toHaveLength(4);
+    expect(unknown.map(({ outcome }) => outcome)).toEqual(['unknown', 'unknown']);
+    const last: EtcdError[] = [];
+    answers.push({ code: 4, details: 'context deadline exceeded' });
+    await failureOf(put(client(server.endpoint), { repeatable: false, onUnknown: (error) => last.push(error) }));
+    expect(last).toHaveLength(1);
+  });
+
   it('that a learner refused goes to another member', async () => {
     const learner = await serve(() => ({ code: 9, details: 'etcdserver: rpc not supported for learner' }));
     const voter = await serve(() => putAnswer);
