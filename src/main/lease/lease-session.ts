@@ -36,8 +36,8 @@ type State =
   | { readonly kind: 'closed'; readonly toRevoke: Lease | undefined };
 
 /**
- * Holds a lease until {@link close}, granting another one whenever it ends for any reason but ours. Its id changes each
- * time: put keys again when it does, or use `register()`.
+ * Holds a lease until {@link close} or {@link release}, granting another one whenever it ends for any other reason, also where
+ * the lease itself was revoked or released. Its id changes each time: put keys again when it does, or use `register()`.
  */
 export class LeaseSession {
   /** Resolves with the first lease. Rejects only where the session is closed before. Never an unhandled rejection. */
@@ -48,6 +48,7 @@ export class LeaseSession {
   #resolveReady: (lease: Lease) => void = () => undefined;
   #rejectReady: (error: EtcdError) => void = () => undefined;
   #failures = 0;
+  #everHeld = false;
   #unlink: () => void = () => undefined;
 
   /** Made by the lease service. @internal */
@@ -155,14 +156,11 @@ export class LeaseSession {
     const state: State = { kind: 'held', lease };
     this.#state = state;
     this.#failures = 0;
+    this.#everHeld = true;
     void lease.ended.then((end) => {
+      // Closed or released as a session, or with its engine. Every other end asks for another lease, also where the application
+      // released this one by itself, or the server refused to revoke it.
       if (this.#state !== state) return;
-      // Closed with its engine: there is nothing to grant another one with.
-      if (end.reason === 'released') {
-        this.#state = CLOSED;
-        this.#unlink();
-        return;
-      }
       this.#begin();
       this.#listeners.tell({ type: 'lost', end });
     });
@@ -171,7 +169,8 @@ export class LeaseSession {
   }
 
   #failed(error: EtcdError): void {
-    if (error.code === 'closed' || error.code === 'invalid-argument') {
+    // Options that were good once are not at fault later: a shard may be full at this moment.
+    if (error.code === 'closed' || (error.code === 'invalid-argument' && !this.#everHeld)) {
       this.#state = CLOSED;
       this.#unlink();
       this.#rejectReady(error);

@@ -76,6 +76,46 @@ describe('a registered key', () => {
     expect(events).toEqual(['unregistered', 'registered']);
   });
 
+  it.each([
+    [
+      'released by the application',
+      (rig: LeaseRig, leaseId: bigint) => rig.leases.keepAlive(leaseId).then((lease) => lease.release()),
+    ],
+    [
+      'not revoked because the server refused',
+      async (rig: LeaseRig, leaseId: bigint) => {
+        const failed = rig.leases.revoke(leaseId).catch(() => undefined);
+        rig.revokeFailed(0, 0, new EtcdError('no', { code: 'permission-denied', outcome: 'refused' }));
+        await failed;
+      },
+    ],
+  ])('is put on another lease where its lease was %s', async (_what, end) => {
+    const { rig, registration } = await registered();
+    const first = put(rig, 0).asked.leaseId;
+    const events: string[] = [];
+    registration.on(({ type }) => events.push(type));
+    await end(rig, first);
+    await eventually(() => rig.kinds().filter((kind) => kind === 'grant').length === 2);
+    registration.update('v1');
+    const slots = rig.sent.findLast(({ kind }) => kind === 'grant')?.slots ?? [];
+    rig.granted(0, ...slots);
+    await settle();
+    put(rig, 1).resolve();
+    await settle();
+    expect(values(rig)).toEqual(['v0', 'v1']);
+    expect(put(rig, 1).asked.leaseId).not.toBe(first);
+    expect(events).toEqual(['unregistered', 'registered']);
+    expect(registration.isRegistered()).toBe(true);
+  });
+
+  it('is gone without another grant where its engine closes', async () => {
+    const { rig, registration } = await registered();
+    rig.leases.close(new EtcdError('the engine was closed', { code: 'closed' }));
+    await settle();
+    expect(rig.kinds()).toEqual(['grant']);
+    expect(registration.isRegistered()).toBe(false);
+  });
+
   it('takes text and bytes as kv.put does, and keeps a copy', async () => {
     const { rig, registration } = await registered();
     const bytes = Buffer.from('grüße');
