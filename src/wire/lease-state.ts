@@ -151,6 +151,14 @@ export class LeaseState {
     }
   }
 
+  /**
+   * Called by main when it finds a lease that lives past its deadline: whatever is written to the row afterwards, it takes it
+   * for alive no more. The shard ends it when it comes to it.
+   */
+  markExpired(slot: number): void {
+    Atomics.compareExchange(this.#status, slot, LeaseStatus.Live, LeaseStatus.Expired);
+  }
+
   /** Whether main has hung too long, seen from either thread. */
   hasHung(nowMs: number): boolean {
     const livenessMs = this.livenessMs;

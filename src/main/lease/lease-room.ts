@@ -56,8 +56,13 @@ export class LeaseRoom implements RowsRoom {
 
   isAlive(shard: number, slot: number): boolean {
     const state = this.state(shard);
+    // Read before the clock: a deadline that the shard has brought forward after a suspension is only compared with a clock
+    // that counts the suspension no more.
+    const deadlineMs = state.deadlineMs[slot] ?? 0;
     if (state.status(slot) !== LeaseStatus.Live || this.clock.hasHung()) return false;
-    return this.clock.nowMs(state) < (state.deadlineMs[slot] ?? 0);
+    if (this.clock.nowMs(state) < deadlineMs) return true;
+    state.markExpired(slot);
+    return false;
   }
 
   /**

@@ -268,6 +268,7 @@ export class LeaseEngine {
     if (suspendedMs === 0) return;
     // Also of leases that this shard is about to take over from a crashed one: main compares deadlines with what was just seen.
     for (let slot = 0; this.#state.hasBeenUsed(slot); slot += 1) {
+      if (this.#table.isMarkedExpired(slot)) this.#table.endLease(slot, 'halted');
       if (this.#state.status(slot) !== LeaseStatus.Live) continue;
       const deadlineMs = (this.#state.deadlineMs[slot] ?? 0) - suspendedMs;
       if (!this.#table.isHeld(slot)) this.#state.deadlineMs[slot] = deadlineMs;

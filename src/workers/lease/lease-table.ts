@@ -90,6 +90,11 @@ export class LeaseTable {
     return state !== SlotState.Free && state !== SlotState.Granting;
   }
 
+  /** Whether main has found a held lease past its deadline, by a clock that this shard had not read yet: it is to be ended. */
+  isMarkedExpired(slot: number): boolean {
+    return this.isHeld(slot) && this.shared.status(slot) === LeaseStatus.Expired;
+  }
+
   has(slot: number, flag: number): boolean {
     return ((this.flags[slot] ?? 0) & flag) !== 0;
   }

@@ -79,7 +79,7 @@ export class Renewer {
   due(slot: number, nowMs: number): void {
     const table = this.#table;
     const limitMs = table.limitMs(slot);
-    if (nowMs >= limitMs) {
+    if (nowMs >= limitMs || table.isMarkedExpired(slot)) {
       table.endLease(slot, 'expired', this.#lastRefusal ?? this.#parts.lanes().lastError);
       return;
     }
@@ -215,7 +215,7 @@ export class Renewer {
       return;
     }
     const before = table.shared.deadlineMs[slot] ?? 0;
-    if (this.#parts.init.clock.monotonicMs() >= before) {
+    if (this.#parts.init.clock.monotonicMs() >= before || table.isMarkedExpired(slot)) {
       table.endLease(slot, 'expired');
       return;
     }

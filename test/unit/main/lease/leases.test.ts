@@ -42,7 +42,7 @@ function rig(livenessMs = 0) {
 
 describe('the lease service', () => {
   it('is alive by the shared state alone: status, deadline, heartbeat', async () => {
-    const { leases, state, granted } = rig();
+    const { leases, state, live, granted } = rig();
     const asked = leases.grant({ ttlSeconds: 10 });
     granted(0);
     const lease = await asked;
@@ -50,13 +50,37 @@ describe('the lease service', () => {
     state.deadlineMs[0] = monotonicMs() - 1;
     expect(lease.isAlive()).toBe(false);
     expect(lease.remainingMs).toBe(0);
-    state.deadlineMs[0] = monotonicMs() + 5_000;
+    live(0, 5_000);
+    expect(lease.isAlive()).toBe(true);
     state.wallAheadMs = Date.now() - monotonicMs() - 60_000; // the machine slept for a minute
     expect(lease.isAlive()).toBe(false);
     state.wallAheadMs = Date.now() - monotonicMs();
+    live(0, 5_000);
     expect(lease.isAlive()).toBe(true);
     state.setStatus(0, LeaseStatus.Lost); // written, not reported yet
     expect(lease.isAlive()).toBe(false);
+  });
+
+  it('takes a lease for alive no more once it was found past its deadline, whatever the shard writes or sees afterwards', async () => {
+    const { leases, state, granted } = rig();
+    const asked = leases.grantMany(2, { ttlSeconds: 10 });
+    granted(0, 1);
+    const [renewed, slept] = await asked;
+    state.deadlineMs[0] = monotonicMs() - 1;
+    expect(renewed?.isAlive()).toBe(false);
+    state.deadlineMs[0] = monotonicMs() + 5_000; // an answer that the shard was just taking
+    expect(renewed?.isAlive()).toBe(false);
+    state.wallAheadMs = Date.now() - monotonicMs() - 60_000; // the machine slept for a minute
+    expect(slept?.isAlive()).toBe(false);
+    state.wallAheadMs = Date.now() - monotonicMs(); // seen by the shard, which has not come to this lease yet
+    expect(slept?.isAlive()).toBe(false);
+    const ends: string[] = [];
+    for (const lease of [renewed, slept]) void lease?.ended.then(({ reason }) => ends.push(reason));
+    for (const slots of [Uint32Array.of(0, 1), Uint32Array.of(0)]) {
+      leases.report(0, { kind: 'lease-ended', slots, reason: 'expired', error: undefined });
+    }
+    await Promise.all([renewed?.ended, slept?.ended]);
+    expect(ends).toEqual(['expired', 'expired']);
   });
 
   it('tells the shard when it finds by itself that it hung, so that both agree', async () => {

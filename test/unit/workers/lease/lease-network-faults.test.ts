@@ -238,6 +238,35 @@ describe('the lease engine', () => {
     expect(rig.reports).toMatchObject([{ kind: 'lease-ended', reason: 'revoked' }]);
   });
 
+  it('ends a lease that main has found past its deadline, once, also where an answer to its renewal was on its way', async () => {
+    await rig.grant();
+    rig.cluster.member(0).latencyMs = 200;
+    const before = rig.lessor.get(7n)?.expiryMs;
+    while (rig.lessor.get(7n)?.expiryMs === before) await rig.pass(10);
+    const deadlineMs = rig.state.deadlineMs[0];
+    rig.state.markExpired(0);
+    await rig.pass(10_000);
+    expect(rig.state.deadlineMs[0]).toBe(deadlineMs);
+    const ends = rig.reports.filter(({ kind }) => kind === 'lease-ended');
+    expect(ends).toMatchObject([{ reason: 'expired', slots: Uint32Array.of(0) }]);
+  });
+
+  it('ends a lease that main has found past its deadline when its next renewal is due, instead of sending it', async () => {
+    await rig.grant();
+    rig.state.markExpired(0);
+    await rig.pass(10_000);
+    expect(rig.engine.stats().keepAlives).toBe(0);
+    expect(rig.reports.filter(({ kind }) => kind === 'lease-ended')).toMatchObject([{ reason: 'expired' }]);
+  });
+
+  it('ends a lease that main has found past its deadline after a suspension as halted', async () => {
+    await rig.grant();
+    rig.time.suspend(60_000);
+    rig.state.markExpired(0);
+    await rig.pass(10_000);
+    expect(rig.reports.filter(({ kind }) => kind === 'lease-ended')).toMatchObject([{ reason: 'halted' }]);
+  });
+
   it('grants again what was granted in an attempt without answer and has run out since', async () => {
     rig.lessor.grant(7n, 2, rig.time.trueMs - 1_900);
     rig.state.leaseId[0] = 7n;
