@@ -208,7 +208,11 @@ export class Leases {
       const found = held.get(leaseId);
       if (found === undefined) elsewhere.push(leaseId);
       else if (found.rows.isAsked(found.row)) work.push(this.#revokeOne(leaseId, limit));
-      else here.set(found.rows, [...(here.get(found.rows) ?? []), found.row]);
+      else {
+        const which = here.get(found.rows);
+        if (which === undefined) here.set(found.rows, [found.row]);
+        else which.push(found.row);
+      }
     }
     for (const [rows, which] of here) work.push(rows.revoke(which, limit));
     work.push(this.#revoker.many(elsewhere, limit));

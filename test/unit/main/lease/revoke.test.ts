@@ -209,6 +209,19 @@ describe('revoking by id or lease object', () => {
     await Promise.all(calls);
   });
 
+  it('takes very many leases of one grant in a time that grows no faster than their number', async () => {
+    const rig = leaseRig();
+    const count = 100_000; // copying a list for each would take very long
+    const asked = rig.leases.grantMany(count, { ttlSeconds: 10 });
+    const slots = Uint32Array.from({ length: count }, (_, slot) => slot);
+    rig.leases.report(0, { kind: 'lease-granted', slots });
+    const many = await asked;
+    const revoked = rig.leases.revoke(many);
+    expect(rig.sent.filter(({ kind }) => kind === 'revoke').map((command) => command.slots.length)).toEqual([count]);
+    rig.leases.report(0, { kind: 'lease-ended', slots, reason: 'revoked', error: undefined });
+    await revoked;
+  });
+
   it('waits for a grant of the same id that is on its way, and revokes what it gave', async () => {
     const rig = leaseRig();
     const asked = rig.leases.grant({ ttlSeconds: 10, leaseId: 7n });
