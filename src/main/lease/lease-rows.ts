@@ -60,6 +60,7 @@ export class LeaseRows implements LeaseBacking {
   readonly #handles = new Map<number, Lease>();
   readonly #endListeners = new Listeners<LeaseEnd>();
   readonly #revocations = new Revocations();
+  readonly #unwanted = new Set<number>(); // rows to be revoked once they are answered
   #asked: number;
   #firstRefusal: EtcdError | undefined;
   #onProgress: ((granted: number) => void) | undefined;
@@ -216,6 +217,11 @@ export class LeaseRows implements LeaseBacking {
     return this.#room.state(this.shard(row)).status(this.slot(row)) === LeaseStatus.Pending;
   }
 
+  /** A row that waits for its answer is revoked as soon as it has been granted, whoever still waits for that. */
+  revokeWhenGranted(row: number): void {
+    this.#unwanted.add(row);
+  }
+
   /** Whether the lease is held, as far as was told. */
   isLive(row: number): boolean {
     return this.#phase[row] === Phase.Live;
@@ -272,6 +278,9 @@ export class LeaseRows implements LeaseBacking {
     if (this.#phase[row] !== Phase.Asked) return;
     this.#phase[row] = Phase.Live;
     this.#answered();
+    if (!this.#unwanted.delete(row)) return;
+    this.#phase[row] = Phase.Revoking;
+    this.#room.revoke(this, [row], this.timeoutMs);
   }
 
   refused(row: number, error: EtcdError): void {

@@ -184,7 +184,7 @@ export class Leases {
 
   /**
    * Revokes a lease, or many, by id or as lease objects, held here or not. One that is held here ends as `revoked`; one that is
-   * being granted here is revoked once it was granted. What becomes of a lease held here that could not be revoked: see
+   * being granted here is revoked once it was granted, also where this call has ended before. What becomes of a lease held here that could not be revoked: see
    * `lease.revoke()`.
    *
    * @throws EtcdError `lease-not-found` where one is given, not held here, and the server does not know it. Among many, those
@@ -316,9 +316,11 @@ export class Leases {
         await rows.revoke([row], limit);
         return;
       }
+      // Also where this call ends before the grant does: nobody is to hold it then.
+      rows.revokeWhenGranted(row);
       // It exists already where only its first renewal is waited for.
       if (rows.ttlSeconds === 0) break;
-      await limit.race(rows.answered(), 'the grant of the lease', '');
+      await limit.race(rows.answered(), 'the grant of the lease', '; it is revoked as soon as it was granted');
     }
     await this.#revoker.one(leaseId, limit);
   }

@@ -233,9 +233,22 @@ describe('revoking by id or lease object', () => {
     const lease = await asked;
     await settle();
     expect(lease.isAlive()).toBe(false);
-    expect(rig.kinds()).toEqual(['grant', 'revoke', 'revoke']);
+    expect(rig.kinds()).toEqual(['grant', 'revoke', 'revoke', 'revoke']); // of the grant itself, and each gives it its time
     rig.ended(0, 0, 'revoked');
     expect([await one, await many]).toEqual(['resolved', 'resolved']);
+  });
+
+  it('of a lease that is being granted holds also where it ends before the grant does', async () => {
+    const rig = leaseRig();
+    const asked = rig.leases.grant({ ttlSeconds: 10, leaseId: 7n });
+    const revoked = rig.leases.revoke(7n, { timeoutMs: 20 });
+    await expect(revoked).rejects.toMatchObject({ code: 'timeout', outcome: 'unknown' });
+    await expect(revoked).rejects.toThrow('revoked as soon as it was granted');
+    rig.granted(0, 0);
+    expect((await asked).isAlive()).toBe(false);
+    expect(rig.kinds()).toEqual(['grant', 'revoke']);
+    rig.ended(0, 0, 'revoked');
+    await expect((await asked).ended).resolves.toMatchObject({ reason: 'revoked' });
   });
 
   it('asks the server where the grant of the same id that was on its way is refused, or takes too long', async () => {
