@@ -2,7 +2,7 @@
  * The leases of one call (grant, grantMany, keepAlive), as columns: 50,000 of them cost a few hundred kilobytes. Lease
  * objects, promises and signals are made when asked for. Internal to the lease service; main thread.
  */
-import { type EtcdError, LeaseError, errorFromPlain, type PlainError } from '../../wire/errors.js';
+import { type EtcdError, errorFromPlain, type PlainError } from '../../wire/errors.js';
 import { plainValue } from '../plain-value.js';
 import type { LeaseEndReason } from '../../wire/lease-contract.js';
 import { LeaseStatus, type LeaseState } from '../../wire/lease-state.js';
@@ -11,8 +11,8 @@ import { Listeners, tell } from '../callbacks.js';
 import { shardOfLease } from '../placement.js';
 import type { CallLimit } from './call-limit.js';
 import { Lease, type LeaseBacking } from './lease.js';
-import { Revocations } from './revocations.js';
-import { leaseEndedError, type LeaseEnd, type LeaseEndCause } from './lease-end.js';
+import { NOT_HELD, Revocations, revokeError, UNRENEWED, unrevoked } from './revocations.js';
+import type { LeaseEnd, LeaseEndCause } from './lease-end.js';
 
 const Phase = { Asked: 0, Live: 1, Revoking: 2, Ended: 3, Refused: 4 } as const;
 
@@ -33,9 +33,6 @@ export interface RowsRoom {
   /** By calls of their own; those that the server does not know count as revoked. */
   revokeElsewhere(leaseIds: readonly bigint[], limit: CallLimit): Promise<void>;
 }
-
-/** After a revocation that was not answered. */
-const UNRENEWED = '; it is renewed no longer, and its revocation is tried until it has run out';
 
 export type LeaseEndListener = (end: LeaseEnd) => void;
 
@@ -244,11 +241,15 @@ export class LeaseRows implements LeaseBacking {
     const calls = [this.#revocations.wait(here, performanceNow() + limit.timeoutMs)];
     if (here.length > 0) this.#room.revoke(this, here, limit.timeoutMs);
     if (elsewhere.length > 0) calls.push(this.#room.revokeElsewhere(elsewhere, limit));
-    const answers = await limit.race(Promise.allSettled(calls), 'the revocation', UNRENEWED);
+    const answers = await limit.race(
+      Promise.allSettled(calls),
+      'the revocation',
+      here.length > 0 ? UNRENEWED : NOT_HELD,
+    );
     for (const answer of answers) if (answer.status === 'rejected') throw answer.reason;
     // Given up here before the shard could begin, and left on the server.
     const left = here.filter((row) => this.#mayRemain(row)).map((row) => this.leaseId(row));
-    if (left.length > 0) await limit.race(this.#room.revokeElsewhere(left, limit), 'the revocation', UNRENEWED);
+    if (left.length > 0) await limit.race(this.#room.revokeElsewhere(left, limit), 'the revocation', NOT_HELD);
   }
 
   /** How much time a shard that takes over has for the revocation of the row: what its callers have left. */
@@ -383,17 +384,4 @@ export function reasonOfStatus(status: number): LeaseEndReason | undefined {
     default:
       return undefined;
   }
-}
-
-/** What those who wait for the revocation of a lease are told of its end. */
-function revokeError(end: LeaseEnd): EtcdError | undefined {
-  if (end.reason === 'revoked' || end.reason === 'lost' || end.reason === 'halted') return undefined;
-  return unrevoked(end.leaseId, end.error ?? leaseEndedError(end), '; it runs out on the server');
-}
-
-function unrevoked(leaseId: bigint, cause: EtcdError, consequence: string): EtcdError {
-  const { code, message, grpcStatus, endpoint, retryable } = cause;
-  const text = `lease ${String(leaseId)} could not be revoked${consequence}: ${message}`;
-  const outcome = cause.outcome === 'refused' ? 'refused' : 'unknown';
-  return new LeaseError(text, leaseId, { code, grpcStatus, endpoint, outcome, retryable, cause });
 }

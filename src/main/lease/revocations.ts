@@ -1,6 +1,13 @@
 /** Those who wait for the revocation of leases of one grant. Internal to the lease service; main thread. */
-import type { EtcdError } from '../../wire/errors.js';
+import { type EtcdError, LeaseError } from '../../wire/errors.js';
 import { performanceNow } from '../../wire/timers.js';
+import { leaseEndedError, type LeaseEnd } from './lease-end.js';
+
+/** After a revocation that was not answered. */
+export const UNRENEWED = '; it is renewed no longer, and its revocation is tried until it has run out';
+
+/** The same where no shard holds it: one call asks for it, and nothing goes on after that. */
+export const NOT_HELD = '; it is not renewed here, and runs out on the server unless it was revoked';
 
 /** One call, for one lease or many. */
 interface Waiting {
@@ -56,4 +63,17 @@ function done(waiting: Waiting, error: EtcdError | undefined): void {
   if (waiting.left > 0) return;
   if (waiting.failure === undefined) waiting.resolve();
   else waiting.reject(waiting.failure);
+}
+
+/** What those who wait for the revocation of a lease are told of its end. */
+export function revokeError(end: LeaseEnd): EtcdError | undefined {
+  if (end.reason === 'revoked' || end.reason === 'lost' || end.reason === 'halted') return undefined;
+  return unrevoked(end.leaseId, end.error ?? leaseEndedError(end), '; it runs out on the server');
+}
+
+export function unrevoked(leaseId: bigint, cause: EtcdError, consequence: string): EtcdError {
+  const { code, message, grpcStatus, endpoint, retryable } = cause;
+  const text = `lease ${String(leaseId)} could not be revoked${consequence}: ${message}`;
+  const outcome = cause.outcome === 'refused' ? 'refused' : 'unknown';
+  return new LeaseError(text, leaseId, { code, grpcStatus, endpoint, outcome, retryable, cause });
 }

@@ -47,6 +47,15 @@ describe('a revocation that is not answered', () => {
     await expect((await held()).lease.revoke({ timeoutMs: 20 })).rejects.toThrow('renewed no longer');
   });
 
+  it('says of a lease that is held no longer that it runs out on the server, not that it is tried on', async () => {
+    const { rig, lease } = await held();
+    rig.ended(0, 0, 'expired');
+    const revoked = lease.revoke({ timeoutMs: 20 });
+    await expect(revoked).rejects.toMatchObject({ code: 'timeout' });
+    await expect(revoked).rejects.toThrow('runs out on the server');
+    await expect(revoked).rejects.not.toThrow('is tried');
+  });
+
   it('is joined by a second one, which gives it more time and keeps its own limit', async () => {
     const { rig, lease } = await held();
     const first = code(lease.revoke({ timeoutMs: 1_000 }));
