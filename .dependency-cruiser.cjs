@@ -141,6 +141,8 @@ module.exports = {
           '^src/main/cli/',
           '^src/main/index\\.ts$',
           '^src/wire/errors\\.ts$',
+          // Asked before anything else is loaded.
+          '^src/wire/node-floor\\.ts$',
           '^src/main/relation/index\\.ts$',
           '^src/embedded/(index|testing)\\.ts$',
           inPackage('(commander|cli-progress|@types/cli-progress)'),
