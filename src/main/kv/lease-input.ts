@@ -5,12 +5,17 @@ import { INT64_MIN, requireInt64 } from '../../wire/int64.js';
 
 /**
  * A lease, its id, or a session, which stands for the lease that it holds. A lease that has ended (`isAlive()` is false), and a
- * session that holds none at this moment, are refused before anything is sent, code `lease-ended`.
+ * session that holds none at this moment, are refused before anything is sent, code `lease-ended`; `retryable` is true where the
+ * session is between two leases, and false where it was closed.
  */
 export type LeaseInput =
   | bigint
   | { readonly leaseId: bigint; isAlive?(): boolean }
-  | { readonly lease: { readonly leaseId: bigint; isAlive?(): boolean } | undefined; close(): unknown };
+  | {
+      readonly lease: { readonly leaseId: bigint; isAlive?(): boolean } | undefined;
+      close(): unknown;
+      isClosed?(): boolean;
+    };
 
 /** Checks what kind of value it is; {@link leaseIdOf} whether the lease can be used. */
 export const leaseRule: OptionRule = (value, name) => {
@@ -43,7 +48,8 @@ export function comparedLeaseId(lease: unknown, name: string): bigint {
 export function leaseIdOf(lease: unknown, name: string): bigint {
   leaseRule(lease, name);
   const leaseId = idOf(lease, name);
-  if (hasEnded(lease)) {
+  // A lease object of `etcd.leases` knows whether it is held.
+  if (says(lease, 'isAlive', false)) {
     const message = `lease ${String(leaseId)} has ended here, so nothing was sent: grant another one`;
     throw new LeaseError(message, leaseId, { code: 'lease-ended', outcome: 'not-sent' });
   }
@@ -54,6 +60,10 @@ export function leaseIdOf(lease: unknown, name: string): bigint {
 function idOf(lease: unknown, name: string): bigint {
   const held = isSession(lease) ? lease.lease : lease;
   if (held === undefined) {
+    if (says(lease, 'isClosed', true)) {
+      const message = `${name}: the session was closed, so it holds no lease any more: open another one`;
+      throw new EtcdError(message, { code: 'lease-ended', outcome: 'not-sent' });
+    }
     const message = `${name}: the session holds no lease at this moment: try again when it tells 'granted'`;
     throw new EtcdError(message, { code: 'lease-ended', outcome: 'not-sent', retryable: true });
   }
@@ -65,8 +75,9 @@ function isSession(value: unknown): value is { readonly lease: unknown } {
   return typeof value === 'object' && value !== null && !('leaseId' in value) && 'lease' in value && 'close' in value;
 }
 
-/** A lease object of `etcd.leases` knows whether it is held. */
-function hasEnded(lease: unknown): boolean {
-  const { isAlive } = (typeof lease === 'object' && lease !== null ? lease : {}) as { isAlive?: unknown }; // checked next
-  return typeof isAlive === 'function' && Reflect.apply(isAlive, lease, []) === false;
+/** Whether it has this method, which gives this answer. */
+function says(value: unknown, method: 'isAlive' | 'isClosed', answer: boolean): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  const asked: unknown = Reflect.get(value, method);
+  return typeof asked === 'function' && Reflect.apply(asked, value, []) === answer;
 }

@@ -69,6 +69,11 @@ export class LeaseSession {
     return this.#state.kind === 'held' && this.#state.lease.isAlive() ? this.#state.lease : undefined;
   }
 
+  /** Whether it has ended for good: by {@link close}, {@link release}, or the end of its engine. */
+  isClosed(): boolean {
+    return this.#state.kind === 'closed';
+  }
+
   toJSON(): Record<string, unknown> {
     return jsonForm({ state: this.#state.kind, lease: this.lease });
   }
