@@ -13,7 +13,7 @@ export type RangeInput =
   | KeyInput
   /** One key. */
   | { readonly key: KeyInput }
-  /** All keys that begin so; an empty prefix is every key. */
+  /** All keys that begin so. An empty prefix is every key, which reads and watches take; deletions refuse it. */
   | { readonly prefix: KeyInput }
   /** From `from` (inclusive) to `to` (exclusive); without `to`, to the end of the keyspace. */
   | { readonly from: KeyInput; readonly to?: KeyInput | undefined }
@@ -84,6 +84,22 @@ export function toKeyRange(input: RangeInput, name = 'range'): KeyRange {
   }
   const got = given === '' ? 'without any of these' : `with ${given}`;
   throw invalidOption(`${name} must be ${RANGE_ALLOWED}, not ${Array.isArray(form) ? 'an array' : `an object ${got}`}`);
+}
+
+/**
+ * The range of a deletion: {@link toKeyRange}, without the empty prefix. It is every key too, and too easily one variable that
+ * happened to be empty; `{ all: true }` says so on purpose.
+ *
+ * @throws EtcdError `invalid-argument`.
+ */
+export function toDeletedRange(input: RangeInput, name: string): KeyRange {
+  const range = toKeyRange(input, name);
+  const isPrefix = typeof input === 'object' && 'prefix' in input && input.prefix !== undefined;
+  if (isPrefix && input.prefix.length === 0)
+    throw invalidOption(
+      `${name}.prefix must not be empty, which would delete every key; to do that give { all: true }`,
+    );
+  return range;
 }
 
 /** The names of what is not undefined in it. */

@@ -3,7 +3,7 @@
  */
 import { checkOptions, invalidOption, type OptionRule } from '../../wire/arguments.js';
 import { requireInt64 } from '../../wire/int64.js';
-import { toKey, toKeyRange, type KeyInput, type RangeInput } from '../../wire/key-range.js';
+import { toDeletedRange, toKey, toKeyRange, type KeyInput, type RangeInput } from '../../wire/key-range.js';
 import type { CallOptions } from '../unary/call-scope.js';
 import { kvMethods } from '../unary/etcd-methods.js';
 import type { UnaryCallOptions, UnaryCaller } from '../unary/unary-method.js';
@@ -118,10 +118,13 @@ export class Kv {
     return putResultFrom(await this.#caller.call(kvMethods.put, request, { ...writeCall(options), leaseId }));
   }
 
-  /** Deletes a key or a range, in one revision. Deleting what is not there is no error: `deleted` is 0n then. */
+  /**
+   * Deletes a key or a range, in one revision. Deleting what is not there is no error: `deleted` is 0n then. An empty prefix
+   * is refused (`invalid-argument`), since it is every key; `{ all: true }` deletes those.
+   */
   async delete(range: RangeInput, options: DeleteOptions & CallOptions = {}): Promise<DeleteResult> {
     checkOptions<DeleteOptions & CallOptions>(options, RULES.delete, 'delete');
-    const request = deleteRequest(toKeyRange(range, 'delete: range'), options);
+    const request = deleteRequest(toDeletedRange(range, 'delete: range'), options);
     return deleteResultFrom(await this.#caller.call(kvMethods.deleteRange, request, writeCall(options)));
   }
 

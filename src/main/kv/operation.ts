@@ -2,7 +2,7 @@
  * Operations of transactions: the builders `put`, `get`, `range`, `del`. Main thread; pure.
  */
 import { checkOptions } from '../../wire/arguments.js';
-import { toKey, toKeyRange, type KeyInput, type RangeInput } from '../../wire/key-range.js';
+import { toDeletedRange, toKey, toKeyRange, type KeyInput, type RangeInput } from '../../wire/key-range.js';
 import {
   DELETE_RULES,
   GET_RULES,
@@ -40,5 +40,5 @@ export function range(keys: RangeInput, options: RangeOptions = {}): Operation<'
 /** Deletes a key or a range. Options as in `kv.delete`. */
 export function del(keys: RangeInput, options: DeleteOptions = {}): Operation<'delete'> {
   checkOptions<DeleteOptions>(options, DELETE_RULES, 'del');
-  return rememberOperation('delete', { requestDeleteRange: deleteRequest(toKeyRange(keys, 'del: keys'), options) });
+  return rememberOperation('delete', { requestDeleteRange: deleteRequest(toDeletedRange(keys, 'del: keys'), options) });
 }

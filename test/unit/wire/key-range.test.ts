@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { compareKeys, toBytes, toKeyRange } from '../../../src/wire/key-range.js';
+import { compareKeys, toBytes, toDeletedRange, toKeyRange } from '../../../src/wire/key-range.js';
 import type { RangeInput } from '../../../src/wire/key-range.js';
 
 const bytes = (...values: number[]): Uint8Array => Uint8Array.from(values);
@@ -64,4 +64,20 @@ it('toBytes accepts an empty value', () => {
 it('compareKeys orders unsigned bytes, a prefix first', () => {
   const keys = [bytes(255), bytes(1, 0), bytes(1), bytes(127), bytes(128)];
   expect(keys.sort(compareKeys)).toEqual([bytes(1), bytes(1, 0), bytes(127), bytes(128), bytes(255)]);
+});
+
+describe('toDeletedRange', () => {
+  it.each<[string, RangeInput]>([
+    ['text', { prefix: '' }],
+    ['bytes', { prefix: bytes() }],
+  ])('refuses an empty prefix in %s, which would delete every key', (_form, input) => {
+    expect(() => toDeletedRange(input, 'delete: range')).toThrow(
+      'delete: range.prefix must not be empty, which would delete every key; to do that give { all: true }',
+    );
+  });
+
+  it('takes every other range', () => {
+    for (const input of ['a', { key: 'a' }, { prefix: 'a/' }, { from: 'a' }, { all: true }] as const)
+      expect(toDeletedRange(input, 'delete: range')).toEqual(toKeyRange(input));
+  });
 });

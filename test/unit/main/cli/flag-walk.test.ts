@@ -203,6 +203,8 @@ describe('flags that contradict each other', () => {
     ['get', ['--count-only', '--sort-by', 'key'], '--sort-by'],
     ['get', ['--cert', '/dev/null'], '--cert'],
     ['del', ['--range-end', 'z', '--from-key'], '--from-key'],
+    ['del', ['--all'], '--prefix'],
+    ['del', ['--all', '--prefix'], 'an empty <key>'],
     ['watch', ['--prefix', '--from-key'], '--prefix'],
     ['put', ['--ignore-value'], '--ignore-value'],
     ['put', ['--ignore-lease', '--lease', '7'], '--ignore-lease'],
@@ -236,6 +238,13 @@ describe('flags that contradict each other', () => {
     }
     const demo = await expectRefused(['demo', '--cacert', 'ca']);
     expect(demo).toContain('--endpoints');
+  });
+
+  it('an empty prefix deletes nothing unless --all says so', async () => {
+    connections = 0;
+    const told = await expectRefused(['del', '', '--prefix', '--endpoints', endpoint]);
+    expect(told).toContain('--all');
+    expect(connections).toBe(0);
   });
 
   it('an empty key has a hint how to mean every key', async () => {
