@@ -3,16 +3,15 @@
  */
 import * as buffer from 'node:buffer';
 import { inspect, types } from 'node:util';
-import { describeKind, invalidOption } from '../wire/arguments.js';
+import { describeKind, describeValue, functionRule, invalidOption } from '../wire/arguments.js';
+import { toBytes } from '../wire/key-range.js';
 import { bytesForm, defineInspect } from '../wire/text-form.js';
 
 /**
  * `Uint8Array` as every TypeScript since 5.0 can extend it from a declaration file: written as a class's base, it needs a type argument
  * from 5.7 on and must not have one before.
  */
-interface ByteArrayConstructor extends Omit<Uint8ArrayConstructor, 'prototype'> {
-  new (length?: number): Uint8Array;
-  new (array: ArrayLike<number> | Iterable<number>): Uint8Array;
+interface ByteArrayConstructor extends Omit<Uint8ArrayConstructor, 'prototype' | 'from' | 'of'> {
   new (buffer: ArrayBufferLike, byteOffset?: number, length?: number): Uint8Array;
 }
 
@@ -26,6 +25,42 @@ const SHOWN_BYTES = 128;
  * share: treat it as read-only, and copy it (`new Uint8Array(bytes)`) to keep it for long or to hand it to a worker.
  */
 export class Bytes extends ByteArray {
+  /**
+   * As `new Uint8Array(…)`, which would take anything else for no bytes at all. {@link Bytes.from} makes them of text.
+   *
+   * @throws EtcdError `invalid-argument` for what is no length, no buffer and no list of bytes.
+   */
+  constructor(
+    source?: number | ArrayBufferLike | ArrayLike<number> | Iterable<number>,
+    byteOffset?: number,
+    length?: number,
+  ) {
+    super(constructorSource(source), byteOffset, length);
+  }
+
+  /**
+   * Bytes of their own: of text as UTF-8, of other bytes or numbers from 0 to 255 as they are.
+   *
+   * @throws EtcdError `invalid-argument` for anything else, and for text with a lone surrogate.
+   */
+  static from(source: string | ArrayLike<number> | Iterable<number>): Bytes;
+  static from<Item>(
+    source: ArrayLike<Item> | Iterable<Item>,
+    map?: (item: Item, index: number) => number,
+    thisArg?: unknown,
+  ): Bytes;
+  static from(source: unknown, map?: (item: unknown, index: number) => number, thisArg?: unknown): Bytes {
+    if (map !== undefined) functionRule(map, 'from: map');
+    if (typeof source !== 'string') return new Bytes(octets(source, 'from: source', map, thisArg)); // copied
+    if (map !== undefined) throw invalidOption('from: map must be left out with text, which becomes UTF-8');
+    return Bytes.view(toBytes(source, 'from: source')); // encoded just now
+  }
+
+  /** Bytes with these values. @throws EtcdError `invalid-argument` for anything but whole numbers from 0 to 255. */
+  static of(...items: number[]): Bytes {
+    return new Bytes(octets(items, 'of: items')); // copied
+  }
+
   /** The bytes as UTF-8 text. Bytes that are not UTF-8 become U+FFFD: compare keys as bytes where they may be binary. */
   string(): string {
     return Buffer.from(this.buffer, this.byteOffset, this.byteLength).toString('utf8');
@@ -77,4 +112,34 @@ export class Bytes extends ByteArray {
     if (!types.isUint8Array(bytes)) throw invalidOption(`view: bytes must be a Uint8Array, not ${describeKind(bytes)}`);
     return new Bytes(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
+}
+
+const OCTET_MAX = 0xff;
+
+/** What the constructor of Uint8Array may be given; its types know no union of them. */
+function constructorSource(source: unknown): ArrayBufferLike {
+  const isLength = typeof source === 'number' && Number.isSafeInteger(source) && source >= 0;
+  const isPlain = types.isAnyArrayBuffer(source) || types.isUint8Array(source) || source === undefined || isLength;
+  return (isPlain ? source : octets(source, 'new Bytes: source')) as ArrayBufferLike;
+}
+
+/** Numbers from 0 to 255. Uint8Array itself makes zeros and remainders of everything else. */
+function octets(
+  source: unknown,
+  name: string,
+  map?: (item: unknown, index: number) => number,
+  thisArg?: unknown,
+): Uint8Array | number[] {
+  if (types.isUint8Array(source) && map === undefined) return source;
+  const isList = typeof source === 'object' && source !== null && (Symbol.iterator in source || 'length' in source);
+  if (!isList)
+    throw invalidOption(`${name} must be bytes or a list of numbers from 0 to 255, not ${describeValue(source)}`);
+  const list = source as ArrayLike<unknown>; // or an iterable
+  const items: unknown[] = map === undefined ? Array.from(list) : Array.from(list, map, thisArg);
+  for (const item of items) {
+    const isOctet = typeof item === 'number' && Number.isInteger(item) && item >= 0 && item <= OCTET_MAX;
+    if (!isOctet)
+      throw invalidOption(`${name} must hold whole numbers from 0 to 255; one of them is ${describeValue(item)}`);
+  }
+  return items as number[];
 }
