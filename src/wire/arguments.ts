@@ -175,8 +175,8 @@ function unknownOption(name: string, known: readonly string[], what: string): Et
   return invalidOption(`${what}: unknown option '${name}'; ${hint}`);
 }
 
-/** The known name within a third of its length in edits, if there is one. */
-function nearest(name: string, known: readonly string[]): string | undefined {
+/** The known name within a third of its length in edits, if there is one. Letter case counts for nothing. */
+export function nearest(name: string, known: readonly string[]): string | undefined {
   let best: string | undefined;
   let bestDistance = Infinity;
   for (const candidate of known) {

@@ -7,11 +7,13 @@ import {
   describeValue,
   integerRule,
   invalidOption,
+  nearest,
   objectRule,
   stringRule,
   type OptionRule,
   type OptionTable,
 } from '../../wire/arguments.js';
+import { SERVED_METHODS } from './served-methods.js';
 import type { CallAction, ConnectionAction, Fault, FaultMoment, ServerAction } from './fault.js';
 
 const MOMENTS: readonly FaultMoment[] = ['call', 'applied', 'request', 'answer', 'created', 'events', 'fragment'];
@@ -48,8 +50,13 @@ const FIELDS: Readonly<Record<string, KindFields>> = {
 
 const faultRules: OptionTable<Fault> = {
   rpc: (value, name) => {
-    if (typeof value !== 'string' || !(value === '*' || /^\w+\/\w+$/u.test(value)))
+    if (typeof value !== 'string' || value === '')
       throw invalidOption(`${name} must be a method such as 'KV/Put', or '*', not ${describeValue(value)}`);
+    // A fault on a method that there is none of would never strike, and the test that set it would prove nothing.
+    if (value === '*' || SERVED_METHODS.includes(value)) return;
+    const near = nearest(value, SERVED_METHODS);
+    const hint = near === undefined ? `known are ${SERVED_METHODS.join(', ')}` : `did you mean '${near}'?`;
+    throw invalidOption(`${name} must be a method that the server has, or '*', not '${value}'; ${hint}`);
   },
   at: choiceRule(...MOMENTS),
   action: (value, name) => {
