@@ -132,7 +132,7 @@ export const CONNECT_RULES: OptionTable<ConnectOptions> = {
  */
 export async function resolveConnectOptions(given: ConnectOptions): Promise<EngineOptions> {
   checkOptions<ConnectOptions>(given, CONNECT_RULES, 'connect');
-  const endpoints = parseEndpoints(given.endpoints);
+  const endpoints = parseEndpoints(given.endpoints, 'connect');
   if (given.tls !== undefined) refusePlainWithTls(endpoints, 'connect');
   const shards = given.shards ?? defaultShards(os.availableParallelism());
   const streamWindowBytes = given.streamWindowBytes ?? 4 * MiB;

@@ -2,7 +2,7 @@
 import type { ConnectionSettings } from '../wire/connection-settings.js';
 import { parseEndpoints } from '../wire/endpoint.js';
 import { refusePlainWithTls } from './connect-options.js';
-import { checkOptions, choiceRule, describeValue, invalidOption, signalRule } from '../wire/arguments.js';
+import { checkOptions, choiceRule, invalidOption, signalRule } from '../wire/arguments.js';
 import { readTls, tlsRule, type TlsOptions } from './tls-options.js';
 
 /** Options of {@link Etcd.reconfigure}. What is left out stays as it is. */
@@ -59,8 +59,8 @@ export async function resolveChange(
     what,
   );
   if (given.endpoints === undefined && given.tls === undefined)
-    throw invalidOption(`${what}: give endpoints, tls, or both; got ${describeValue(given.endpoints)}`);
-  const endpoints = given.endpoints === undefined ? present.settings.endpoints : parseEndpoints(given.endpoints);
+    throw invalidOption(`${what}: endpoints or tls must be given, or both`);
+  const endpoints = given.endpoints === undefined ? present.settings.endpoints : parseEndpoints(given.endpoints, what);
   const tls = given.tls === undefined ? present.tls : (given.tls ?? undefined);
   if (tls !== undefined) refusePlainWithTls(endpoints, what);
   const material =

@@ -5,7 +5,7 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import type { Endpoint } from './connection-settings.js';
 import { describeKind, invalidOption } from './arguments.js';
-import type { EtcdError } from './errors.js';
+import { EtcdError } from './errors.js';
 
 const ALLOWED =
   'allowed are host:port, http://host:port, https://host:port ([…] around an IPv6 address), unix://host:port and unix:///path ' +
@@ -16,9 +16,19 @@ const ALLOWED =
  * (`'https://a:2379,https://b:2379'`). Without a scheme an endpoint is plain HTTP/2. `unix://host:port` is etcd's own form: a
  * socket named `host:port` in the working directory.
  *
+ * @param call the call that they are an option of, for the message.
  * @throws EtcdError `invalid-argument` for an empty list, an endpoint that cannot be read, or one given twice.
  */
-export function parseEndpoints(input: string | readonly string[]): Endpoint[] {
+export function parseEndpoints(input: string | readonly string[], call?: string): Endpoint[] {
+  try {
+    return parseEach(input);
+  } catch (thrown) {
+    if (call === undefined || !(thrown instanceof EtcdError)) throw thrown;
+    throw invalidOption(`${call}: ${thrown.message}`);
+  }
+}
+
+function parseEach(input: string | readonly string[]): Endpoint[] {
   const texts: readonly unknown[] = typeof input === 'string' ? input.split(',') : input;
   if (!Array.isArray(texts))
     throw invalidOption(`endpoints must be a string or an array of strings, not ${describeKind(input)}; ${ALLOWED}`);

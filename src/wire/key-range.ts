@@ -129,6 +129,6 @@ function prefixRange(prefix: Uint8Array): KeyRange {
 
 function spanRange(from: Uint8Array, to: Uint8Array, name: string): KeyRange {
   if (compareKeys(from, to) >= 0)
-    throw invalidOption(`${name}.from must be below ${name}.to (leave 'to' out for "to the end")`);
+    throw invalidOption(`${name}.from must be below 'to', which is exclusive (leave 'to' out for "to the end")`);
   return { key: from, rangeEnd: to };
 }

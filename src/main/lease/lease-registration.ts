@@ -146,7 +146,7 @@ export class Registration {
    * @throws EtcdError `invalid-argument` for what is no value, `closed` after {@link close} or {@link release}.
    */
   update(value: string | Uint8Array): void {
-    const bytes = toBytes(value, 'value');
+    const bytes = toBytes(value, 'update: value');
     if (this.#abort.signal.aborted) throw registrationClosed();
     this.#value = bytes;
     this.#failures = 0;
