@@ -10,7 +10,8 @@ import { checkFollowOptions, connectFollowing, type FollowOptions } from './foll
 /**
  * Connects to the etcd that a connection file names (see `writeConnectionFile` of etcd-vigil/relation), and follows the file:
  * endpoints and certificates are replaced in place when it changes, as `etcd.reconfigure` does with `unreachable: 'apply'`.
- * Waits while the file is not there, cannot be read, or says `unavailable`; `signal` ends that.
+ * Waits while the file is not there, cannot be read, or says `unavailable`, without a `signal` for ever; a signal ends that, and
+ * message and `cause` of the error (`aborted`) say why the file could not be used.
  *
  * A file that is half-written or holds something else is ignored: `status` tells `settings-refused` and the last good settings
  * stay. When it says `unavailable`, `status` tells `settings-withdrawn`, and everything goes on with the last settings as

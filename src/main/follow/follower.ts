@@ -3,7 +3,7 @@
  * connects with it, and takes over each later one; what cannot be used is told by `status`, and the last good settings stay.
  */
 import { checkFields, checkOptions, objectRule, type OptionTable } from '../../wire/arguments.js';
-import { toEtcdError, type EtcdError } from '../../wire/errors.js';
+import { EtcdError, toEtcdError } from '../../wire/errors.js';
 import { clearInterval, setInterval } from '../../wire/timers.js';
 import { abortedError, linkAbort, refuseAborted } from '../abort-link.js';
 import { CONNECT_RULES, type ConnectOptions } from '../connect-options.js';
@@ -89,7 +89,7 @@ class Follower {
       const alive = setInterval(() => undefined, LONG_MS);
       const unlink = linkAbort(signal, () => {
         clearInterval(alive);
-        if (signal !== undefined) reject(abortedError(signal));
+        if (signal !== undefined) reject(this.#gaveUp(signal));
       });
       this.#onTaken = () => {
         const offer = this.#newest;
@@ -100,6 +100,16 @@ class Follower {
       };
       this.#onTaken();
     });
+  }
+
+  /** Of what was waited for when the signal fired. */
+  #gaveUp(signal: AbortSignal): EtcdError {
+    const offer = this.#newest;
+    if (offer === undefined) return abortedError(signal);
+    const isRefusal = offer instanceof Error;
+    const why = isRefusal ? offer.message : 'no connection is offered at present';
+    const message = `the signal fired before there was a connection (${this.#name}): ${why}`;
+    return new EtcdError(message, { code: 'aborted', outcome: 'not-sent', cause: isRefusal ? offer : signal.reason });
   }
 
   /** The engine runs with `first`; what was offered meanwhile is taken over now. */
