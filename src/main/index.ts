@@ -33,7 +33,6 @@ export { Registration } from './lease/lease-registration.js';
 export type { LeaseRenewal } from './lease/lease.js';
 export type { LeaseEnd, LeaseEndCause } from './lease/lease-end.js';
 export type { LeaseEndListener } from './lease/lease-rows.js';
-export type { LeaseOrId } from './lease/lease-ids.js';
 export type { LeaseRef } from './lease/lease-link.js';
 export type { LeaseTimeToLive } from './lease/lease-rpc.js';
 export type {

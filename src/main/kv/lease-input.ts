@@ -17,21 +17,25 @@ export type LeaseInput =
       isClosed?(): boolean;
     };
 
+const LEASE_ALLOWED = "a lease, a session or a lease's id (bigint)";
+
 /** Checks what kind of value it is; {@link leaseIdOf} whether the lease can be used. */
 export const leaseRule: OptionRule = (value, name) => {
   const lease = isSession(value) ? (value.lease ?? 1n) : value;
   if (typeof lease === 'bigint') {
-    requireInt64(lease, name, INT64_MIN);
-    if (lease === 0n) throw invalidOption(`${name} must not be 0n, which is no lease; leave it out instead`);
+    requireLeaseId(lease, name);
   } else if (typeof lease === 'object' && lease !== null && 'leaseId' in lease) {
-    requireInt64(lease.leaseId, `${name}.leaseId`, INT64_MIN);
+    requireLeaseId(lease.leaseId, `${name}.leaseId`);
   } else {
     const hint = value === undefined ? ' (no lease is held at this moment?); leave it out to put without one' : '';
-    throw invalidOption(
-      `${name} must be a lease, a session or a lease's id (bigint), not ${describeValue(value)}${hint}`,
-    );
+    throw invalidOption(`${name} must be ${LEASE_ALLOWED}, not ${describeValue(value)}${hint}`);
   }
 };
+
+function requireLeaseId(value: unknown, name: string): void {
+  requireInt64(value, name, INT64_MIN);
+  if (value === 0n) throw invalidOption(`${name} must not be 0n, which is no lease; leave it out instead`);
+}
 
 /** The id to compare with: 0n, for no lease, is one too. @throws as {@link leaseIdOf}, but for an ended lease. */
 export function comparedLeaseId(lease: unknown, name: string): bigint {
@@ -54,6 +58,17 @@ export function leaseIdOf(lease: unknown, name: string): bigint {
     throw new LeaseError(message, leaseId, { code: 'lease-ended', outcome: 'not-sent' });
   }
   return leaseId;
+}
+
+/**
+ * The id of a lease that is asked about, ended or not: the server knows best what has become of it.
+ *
+ * @throws EtcdError `invalid-argument` for what is no lease, `lease-ended` for a session that holds none.
+ */
+export function namedLeaseId(lease: unknown, name: string): bigint {
+  if (lease === undefined) throw invalidOption(`${name} must be ${LEASE_ALLOWED}, not undefined`);
+  leaseRule(lease, name);
+  return idOf(lease, name);
 }
 
 /** Of a value that {@link leaseRule} has let through. */

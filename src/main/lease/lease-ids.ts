@@ -1,10 +1,6 @@
-/** What may stand for leases in a call: ids, lease objects, and many of both. Main thread; pure. */
-import { describeKind, invalidOption } from '../../wire/arguments.js';
+/** What may stand for leases in a call: ids, lease objects, sessions, and many of these. Main thread; pure. */
+import { namedLeaseId } from '../kv/lease-input.js';
 import { LeaseCollection } from './lease-collection.js';
-import { checkedLeaseId } from './lease-options.js';
-
-/** A lease, or its id. */
-export type LeaseOrId = bigint | { readonly leaseId: bigint };
 
 /**
  * The ids of a lease or of many.
@@ -20,10 +16,7 @@ export function leaseIdsOf(leases: unknown): { readonly leaseIds: readonly bigin
 }
 
 function leaseIdOf(lease: unknown): bigint {
-  if (typeof lease === 'bigint') return checkedLeaseId(lease, 'revoke: leases');
-  if (typeof lease === 'object' && lease !== null && 'leaseId' in lease)
-    return checkedLeaseId(lease.leaseId, 'revoke: leases');
-  throw invalidOption(`revoke: leases must be a bigint, a lease, or an iterable of these, not ${describeKind(lease)}`);
+  return namedLeaseId(lease, 'revoke: leases');
 }
 
 /** Texts are iterable, and none is a list of leases. */

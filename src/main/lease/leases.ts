@@ -8,6 +8,7 @@ import { EtcdError, LeaseError } from '../../wire/errors.js';
 import { toBytes, toKey } from '../../wire/key-range.js';
 import type { LeaseCommand, LeaseReport } from '../../wire/lease-contract.js';
 import { HIGH_HALF, LOW_HALF } from '../../wire/lease-state.js';
+import { namedLeaseId, type LeaseInput } from '../kv/lease-input.js';
 import { linkAbort, refuseAborted } from '../abort-link.js';
 import { CALL_RULES, type CallOptions } from '../unary/call-scope.js';
 import { LeaseCollection } from './lease-collection.js';
@@ -17,7 +18,6 @@ import type { SystemClocks } from './lease-clock.js';
 import type { LeaseLink } from './lease-link.js';
 import {
   checkedCount,
-  checkedLeaseId,
   checkLease,
   type GrantManyOptions,
   type GrantOptions,
@@ -29,7 +29,7 @@ import {
   type SessionOptions,
 } from './lease-options.js';
 import { LeaseUpkeep } from './lease-upkeep.js';
-import { leaseIdsOf, type LeaseOrId } from './lease-ids.js';
+import { leaseIdsOf } from './lease-ids.js';
 import { LeaseRoom } from './lease-room.js';
 import { LeaseRows } from './lease-rows.js';
 import type { LeasePut, LeaseRpc, LeaseTimeToLive } from './lease-rpc.js';
@@ -98,10 +98,11 @@ export class Leases {
    * @throws EtcdError `lease-not-found` where the server does not know it, `lease-ended` while it is being revoked here,
    *   `timeout`, `aborted`.
    */
-  async keepAlive(leaseId: bigint, options: KeepAliveOptions = {}): Promise<Lease> {
+  async keepAlive(lease: LeaseInput, options: KeepAliveOptions = {}): Promise<Lease> {
     checkLease.keepAlive(options);
     const { intervalMs = 0, signal, timeoutMs: limitMs } = options;
-    const ids = BigInt64Array.of(checkedLeaseId(leaseId, 'keepAlive: leaseId'));
+    const leaseId = namedLeaseId(lease, 'keepAlive: lease');
+    const ids = BigInt64Array.of(leaseId);
     const limit = new CallLimit({ signal, timeoutMs: limitMs ?? CALL_TIMEOUT_MS }, CALL_TIMEOUT_MS);
     for (let found = this.#room.find(leaseId); found !== undefined; found = this.#room.find(leaseId)) {
       const { rows, row } = found;
@@ -113,9 +114,9 @@ export class Leases {
       } else if (rows.isLive(row)) {
         // Past its deadline, only its end has not been told yet.
         if (!rows.isAlive(row)) break;
-        const lease = rows.handle(row);
-        if (options.intervalMs !== undefined) lease.setIntervalMs(intervalMs);
-        return lease;
+        const held = rows.handle(row);
+        if (options.intervalMs !== undefined) held.setIntervalMs(intervalMs);
+        return held;
       } else throw revokingError(leaseId);
     }
     const timeoutMs = Math.max(1, limit.remainingMs);
@@ -174,24 +175,26 @@ export class Leases {
   }
 
   /** Renews once; gives the TTL in seconds. @throws EtcdError `lease-not-found`. */
-  async keepAliveOnce(leaseId: bigint, options: CallOptions = {}): Promise<number> {
+  async keepAliveOnce(lease: LeaseInput, options: CallOptions = {}): Promise<number> {
     checkOptions<CallOptions>(options, CALL_RULES, 'keepAliveOnce');
-    const ttlSeconds = await this.#rpc.keepAliveOnce(checkedLeaseId(leaseId, 'keepAliveOnce: leaseId'), options);
+    const leaseId = namedLeaseId(lease, 'keepAliveOnce: lease');
+    const ttlSeconds = await this.#rpc.keepAliveOnce(leaseId, options);
     if (ttlSeconds > 0) return ttlSeconds;
     const message = `lease ${String(leaseId)} is not known to the server`;
     throw new LeaseError(message, leaseId, { code: 'lease-not-found', outcome: 'refused' });
   }
 
   /**
-   * Revokes a lease, or many, by id or as lease objects, held here or not. One that is held here ends as `revoked`; one that is
-   * being granted here is revoked once it was granted, also where this call has ended before. What becomes of a lease held here that could not be revoked: see
+   * Revokes a lease, or many, by id, as lease objects or by the session that holds it, held here or not. A session that goes
+   * on grants another one; its `close()` ends it. One that is held here ends as `revoked`; one that is being granted here is
+   * revoked once it was granted, also where this call has ended before. What becomes of a lease held here that could not be revoked: see
    * `lease.revoke()`.
    *
    * @throws EtcdError `lease-not-found` where one is given, not held here, and the server does not know it. Among many, those
    *   that are gone already count as revoked, and the first other failure is thrown after all were tried. `invalid-argument` for
-   *   anything that is neither a bigint nor a lease (a number, a text), `timeout`, `aborted`, `closed`.
+   *   anything that is no lease, session or id (a number, a text), `lease-ended` for a session that holds none, `timeout`, `aborted`, `closed`.
    */
-  async revoke(leases: LeaseOrId | Iterable<LeaseOrId>, options: RevokeOptions = {}): Promise<void> {
+  async revoke(leases: LeaseInput | Iterable<LeaseInput>, options: RevokeOptions = {}): Promise<void> {
     const { leaseIds, isOne } = leaseIdsOf(leases);
     const limit = revokeLimit(options, leaseIds.length);
     if (this.#isClosed) throw closedError();
@@ -223,11 +226,11 @@ export class Leases {
 
   /** What the server says of a lease; with `keys`, the keys attached to it. `undefined` where it does not know the lease. */
   async timeToLive(
-    leaseId: bigint,
+    lease: LeaseInput,
     options: CallOptions & { readonly keys?: boolean | undefined } = {},
   ): Promise<LeaseTimeToLive | undefined> {
     checkOptions<CallOptions & { keys?: boolean }>(options, { ...CALL_RULES, keys: booleanRule }, 'timeToLive');
-    return this.#rpc.timeToLive(checkedLeaseId(leaseId, 'timeToLive: leaseId'), options);
+    return this.#rpc.timeToLive(namedLeaseId(lease, 'timeToLive: lease'), options);
   }
 
   /** The ids of all leases of the cluster, whoever holds them. */
