@@ -94,7 +94,7 @@ export function toKeyRange(input: RangeInput, name = 'range'): KeyRange {
  */
 export function toDeletedRange(input: RangeInput, name: string): KeyRange {
   const range = toKeyRange(input, name);
-  const isPrefix = typeof input === 'object' && 'prefix' in input && input.prefix !== undefined;
+  const isPrefix = typeof input === 'object' && 'prefix' in input;
   if (isPrefix && input.prefix.length === 0)
     throw invalidOption(
       `${name}.prefix must not be empty, which would delete every key; to do that give { all: true }`,

@@ -11,7 +11,7 @@ const connecting = async (options: object): Promise<unknown> => resolveConnectOp
 
 async function changing(options: object): Promise<unknown> {
   const present = await resolveConnectOptions({ endpoints: 'a:1' });
-  return resolveChange(options as ReconfigureOptions, present, 'reconfigure');
+  return resolveChange(options, present, 'reconfigure');
 }
 
 function updating(value: unknown): void {
