@@ -40,7 +40,7 @@ function binOf(name, program) {
 function importsOf(text) {
   const code = text.replace(/\/\*[\s\S]*?\*\/|^\s*\/\/(?!\/).*$/gm, '');
   const forms = [
-    /\b(?:from|import)\s*['"]([^'"]+)['"]/g,
+    /(?<!['"])\b(?:from|import)\s*['"]([^'"]+)['"]/g,
     /\b(?:import|require)\(\s*['"]([^'"]+)['"]/g,
     /^\/\/\/\s*<reference (?:types|path)="([^"]+)"/gm,
   ];

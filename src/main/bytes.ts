@@ -139,7 +139,7 @@ function octets(
   for (const item of items) {
     const isOctet = typeof item === 'number' && Number.isInteger(item) && item >= 0 && item <= OCTET_MAX;
     if (!isOctet)
-      throw invalidOption(`${name} must hold whole numbers from 0 to 255; one of them is ${describeValue(item)}`);
+      throw invalidOption(`${name} must be whole numbers from 0 to 255, not ${describeValue(item)}`);
   }
   return items as number[];
 }

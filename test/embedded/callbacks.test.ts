@@ -1,6 +1,6 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { connect, connectFromRelation, type Etcd, type EngineStatus } from 'etcd-vigil';
+import { Bytes, connect, connectFromRelation, type Etcd, type EngineStatus } from 'etcd-vigil';
 import { EmbeddedEtcd } from 'etcd-vigil/embedded';
 import { EtcdClientRequires, EtcdRequires, JujuModel, Reactive, type Charm } from 'etcd-vigil/relation';
 import { makeMaterial, World } from '../relation/etcd-client-world.js';
@@ -198,6 +198,19 @@ const handlers: Record<string, (bug: Bug) => Promise<unknown>> = {
     model.deploy('client');
     await model.settle({ client: bug });
   },
+  'Bytes.from(map)': async (bug) => {
+    await Promise.resolve(Bytes.from([1, 2], bug));
+  },
+  'LeaseInput.isClosed': async (bug) => {
+    const server = await EmbeddedEtcd.start();
+    const etcd = await connect({ endpoints: server.endpoints, shards: 'inline' });
+    try {
+      await etcd.kv.put('k', 'v', { lease: { lease: undefined, close: () => undefined, isClosed: bug } });
+    } finally {
+      await etcd.close();
+      await server.close();
+    }
+  },
   'LeaseInput.isAlive': async (bug) => {
     const server = await EmbeddedEtcd.start();
     const etcd = await connect({ endpoints: server.endpoints, shards: 'inline' });
@@ -294,7 +307,7 @@ class Bystanders {
 }
 
 /** What gives its value at once has no promise that could be rejected. */
-const synchronous = new Set(['LeaseInput.isAlive', 'EtcdConnectionSource']);
+const synchronous = new Set(['Bytes.from(map)', 'LeaseInput.isAlive', 'LeaseInput.isClosed', 'EtcdConnectionSource']);
 const pairs = (names: readonly string[]): { name: string; way: Way }[] =>
   names.flatMap((name) =>
     (synchronous.has(name) ? (['throws'] as const) : (['throws', 'rejects'] as const)).map((way) => ({ name, way })),

@@ -5,7 +5,7 @@ import { compare } from '../../../src/main/kv/compare.js';
 import { del, range } from '../../../src/main/kv/operation.js';
 import { Registration } from '../../../src/main/lease/lease-registration.js';
 import { LeaseSession } from '../../../src/main/lease/lease-session.js';
-import { resolveChange, type ReconfigureOptions } from '../../../src/main/reconfigure-options.js';
+import { resolveChange } from '../../../src/main/reconfigure-options.js';
 
 const connecting = async (options: object): Promise<unknown> => resolveConnectOptions(options as ConnectOptions);
 

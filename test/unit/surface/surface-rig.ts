@@ -153,6 +153,8 @@ export async function makeRig(): Promise<Rig> {
       'Registration.close': [{}],
       'Registration.update': ['v'],
       'Bytes.view (static)': [new Uint8Array(1)],
+      'Bytes.from (static)': [[1, 2]],
+      'Bytes.of (static)': [1, 2],
       'Kv.get': ['k', {}],
       'Kv.range': ['k', {}],
       'Kv.count': ['k', {}],

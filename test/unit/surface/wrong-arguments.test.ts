@@ -18,6 +18,7 @@ const EXCEPTIONS: Readonly<Record<string, string>> = {
   'new LeaseError': 'as EtcdError',
   'new HookToolError': 'as EtcdError',
   'new Bytes': 'the constructor of Uint8Array',
+  'Bytes.from (static) 1 map = a function': 'what it gives is what the source holds, and told as that',
   'JujuModel.run 0 charm = a function': 'what a function returns is not known before it has run',
   'Bytes.subarray': 'the method of Uint8Array, and called by its other methods',
 };
