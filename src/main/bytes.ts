@@ -138,8 +138,7 @@ function octets(
   const items: unknown[] = map === undefined ? Array.from(list) : Array.from(list, map, thisArg);
   for (const item of items) {
     const isOctet = typeof item === 'number' && Number.isInteger(item) && item >= 0 && item <= OCTET_MAX;
-    if (!isOctet)
-      throw invalidOption(`${name} must be whole numbers from 0 to 255, not ${describeValue(item)}`);
+    if (!isOctet) throw invalidOption(`${name} must be whole numbers from 0 to 255, not ${describeValue(item)}`);
   }
   return items as number[];
 }
