@@ -3,6 +3,7 @@
  * when it is not read. Main thread. Tells no keys and no values.
  */
 import { publishStatus } from './diagnostics.js';
+import { defineInspect, inspectFields } from '../wire/text-form.js';
 import type { EngineStatus } from './engine-status.js';
 
 const BUFFER_LENGTH = 1_024;
@@ -55,6 +56,13 @@ export class StatusFeed implements AsyncIterable<EngineStatus> {
   readonly #readers = new Set<StatusReader>();
   readonly #engine: string | undefined;
   #isClosed = false;
+
+  static {
+    defineInspect<StatusFeed>(StatusFeed.prototype, function (options) {
+      const fields = { engine: this.#engine, state: this.#isClosed ? 'closed' : 'open', readers: this.#readers.size };
+      return inspectFields('StatusFeed', fields, options);
+    });
+  }
 
   /** @param engine the engine's name, for diagnostics. */
   constructor(engine: string | undefined) {

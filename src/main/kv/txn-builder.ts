@@ -1,6 +1,7 @@
 /**
  * What a transaction consists of, step by step. Main thread; sends nothing.
  */
+import { defineInspect, inspectFields } from '../../wire/text-form.js';
 import { invalidOption } from '../../wire/arguments.js';
 import { compareRequest, operationRequest } from './txn-parts.js';
 import type { Comparison, Operation } from './txn-types.js';
@@ -23,6 +24,16 @@ export class TxnBuilder {
   readonly #comparisons: Comparison[] = [];
   readonly #success: TxnStep[] = [];
   readonly #failure: TxnStep[] = [];
+
+  static {
+    // Kinds only: which keys and values are in it is told by nothing that could end in a log.
+    defineInspect<TxnBuilder>(TxnBuilder.prototype, function (options) {
+      const kinds = (steps: readonly TxnStep[]): unknown[] =>
+        steps.map((step) => (step instanceof TxnBuilder ? step : step.kind));
+      const fields = { if: this.#comparisons.length, then: kinds(this.#success), else: kinds(this.#failure) };
+      return inspectFields('commit' in this ? 'Txn' : 'TxnBuilder', fields, options);
+    });
+  }
 
   /** All must hold for the `then` branch to run; none given always hold. @throws EtcdError `invalid-argument`. */
   if(...comparisons: readonly Comparison[]): this {

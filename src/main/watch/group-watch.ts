@@ -1,7 +1,9 @@
 /** The handle of one watch in a group. Main thread. */
+import { defineInspect, inspectFields } from '../../wire/text-form.js';
 import type { Outlet } from './outlet.js';
 import type { GroupBatch } from './group-batch.js';
 import type { ProgressOptions } from './progress-requests.js';
+import { printedWatch } from './printed-watch.js';
 import type { WatchEnd } from './watch-end.js';
 import type { WatchEntry } from './watch-entry.js';
 import type { WatchRouter } from './watch-router.js';
@@ -11,6 +13,12 @@ export class GroupWatch {
   readonly #router: WatchRouter;
   readonly #outlet: Outlet<GroupBatch>;
   readonly #entry: WatchEntry;
+
+  static {
+    defineInspect<GroupWatch>(GroupWatch.prototype, function (options) {
+      return inspectFields('GroupWatch', printedWatch(this.#entry), options);
+    });
+  }
 
   /** @internal */
   constructor(router: WatchRouter, outlet: Outlet<GroupBatch>, entry: WatchEntry) {

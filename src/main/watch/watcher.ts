@@ -1,8 +1,10 @@
 /** One watch with a consumer of its own: the handle that `etcd.watch()` gives. Main thread. */
 import type { RangeInput } from '../../wire/key-range.js';
+import { defineInspect, inspectFields } from '../../wire/text-form.js';
 import { linkAbort, refuseAborted } from '../abort-link.js';
 import type { LagReport } from './lag-report.js';
 import { Outlet } from './outlet.js';
+import { printedWatch } from './printed-watch.js';
 import type { ProgressOptions } from './progress-requests.js';
 import { WatchBatch } from './watch-batch.js';
 import type { WatchEnd } from './watch-end.js';
@@ -25,6 +27,12 @@ export class Watcher implements AsyncIterable<WatchBatch> {
   readonly #outlet: Outlet<WatchBatch>;
   readonly #entry: WatchEntry;
   readonly #release: () => void;
+
+  static {
+    defineInspect<Watcher>(Watcher.prototype, function (options) {
+      return inspectFields('Watcher', printedWatch(this.#entry), options);
+    });
+  }
 
   /** @internal */
   constructor(router: WatchRouter, range: RangeInput, options: WatchOptions, onLag: (report: LagReport) => void) {
@@ -55,6 +63,7 @@ export class Watcher implements AsyncIterable<WatchBatch> {
   /**
    * Resolves when the server has created the watch, with the first revision that it covers; writes made after that are seen.
    * Without a `startRevision` of its own that is above every revision this engine had seen when the watch was asked for.
+   * A watch from history that was compacted is created first as well: this resolves, and the watch ends as `compacted` after it.
    * Rejects when it ended before. May be left alone: it never causes an unhandledRejection.
    */
   get ready(): Promise<{ readonly startRevision: bigint }> {

@@ -1,10 +1,13 @@
 /** What is printed of values: `util.inspect` (console.log), template strings, JSON. */
 import { inspect } from 'node:util';
 import {
+  compare,
   connect,
   EtcdError,
   LeaseError,
+  get,
   put,
+  txn,
   type Etcd,
   type GroupBatch,
   type Page,
@@ -41,6 +44,40 @@ describe('printed values', () => {
     expect(inspect(kv)).toContain("value: Bytes 'wert'");
     expect(json(kv)).toEqual(keyValueJson(kv));
     expect(String(kv)).toBe(JSON.stringify(kv));
+  });
+
+  it('a watch shows its range, how far it has come, and whether it goes on', async () => {
+    const watcher = etcd.watch({ prefix: 'printed/' });
+    await watcher.ready;
+    expect(inspect(watcher)).toMatch(
+      /^Watcher \{\s+watchId: 1n,\s+key: Bytes 'printed\/',\s+rangeEnd: Bytes 'printed0',\s+state: 'watching',\s+lastRevision: undefined\s+\}$/u,
+    );
+    const { header } = await etcd.kv.put('printed/a', 'hidden');
+    for await (const batch of watcher) if (batch.revision === header.revision) break;
+    await watcher.cancel();
+    expect(inspect(watcher)).toContain(`lastRevision: ${String(header.revision)}n`);
+    expect(inspect(watcher)).toContain("state: 'ended'");
+    expect(inspect(watcher)).not.toContain('hidden');
+  });
+
+  it('a watch of a group shows the same', async () => {
+    const group = etcd.watchGroup({ onBatch: () => undefined });
+    const member = group.add('one', { watchId: 7n });
+    await member.ready;
+    expect(inspect(member)).toMatch(/^GroupWatch \{\s+watchId: 7n,\s+key: Bytes 'one',\s+state: 'watching'/u);
+    member.pause();
+    expect(inspect(member)).toContain("state: 'paused'");
+    await group.close();
+  });
+
+  it('a transaction shows what it consists of, and the status who listens', () => {
+    const inner = txn().then(put('a', 'secret'));
+    const whole = etcd.kv.txn().if(compare('a').version.equals(0n)).then(put('a', 'secret'), inner).else(get('a'));
+    expect(inspect(whole)).toMatch(
+      /^Txn \{\s+if: 1,\s+then: \[\s*'put',\s+TxnBuilder \{[^}]*\}\s*\],\s+else: \[ 'get' \]\s+\}$/u,
+    );
+    expect(inspect(whole)).not.toContain('secret');
+    expect(inspect(etcd.status)).toMatch(/^StatusFeed \{ engine: undefined, state: 'open', readers: \d+ \}$/u);
   });
 
   it('bytes that are no text are shown as hex, and as base64 in JSON', async () => {
