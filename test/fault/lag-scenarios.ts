@@ -98,11 +98,11 @@ export async function unreadWatch(bench: LagBench): Promise<void> {
       record(batch);
       if (recorder.lastRevision('unread') >= last) break;
     }
-    const truth = new WatchTruth(await raw.history(startRevision + 1n, last));
+    const truth = new WatchTruth(await raw.history(startRevision, last));
     recorder.verify('unread', {
       truth,
       range: { key: prefix, rangeEnd: prefixEnd(prefix) },
-      startRevision: startRevision + 1n,
+      startRevision,
     });
     await fleet.verify(raw, last);
     expect((await unread.ended).reason).toBe('cancelled');

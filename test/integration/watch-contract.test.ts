@@ -126,8 +126,8 @@ describe.each(COMBINATIONS.map((combination) => [combinationName(combination), c
         await load;
         const last = await raw.put('cuts/11', 'end');
         await eventually(() => [1n, 2n, 3n].every((watchId) => recorder.lastRevision(watchId) >= last));
-        const truth = await trueHistory(etcd().address, startRevision + 1n, last);
-        const start = { truth, startRevision: startRevision + 1n };
+        const truth = await trueHistory(etcd().address, startRevision, last);
+        const start = { truth, startRevision };
         recorder.verify(1n, { ...start, range: prefixRange('cuts/') });
         recorder.verify(2n, { ...start, range: prefixRange('cuts/1') });
         recorder.verify(3n, { ...start, range: { key: bytes('cuts/11') } });

@@ -7,6 +7,9 @@ import { dirname } from 'node:path';
 import { createServer as createTlsServer } from 'node:tls';
 import { EtcdError } from '../../wire/errors.js';
 
+/** What fits into the address of a unix socket, without the zero at its end. */
+const MAX_SOCKET_PATH_BYTES = process.platform === 'linux' ? 107 : 103;
+
 /** Where to listen. */
 export type ListenAddress =
   | { readonly kind: 'tcp'; readonly host: string; /** 0: any free one. */ readonly port: number }
@@ -35,6 +38,9 @@ export interface ServerSocket {
  * @throws EtcdError `connect-failed` when the address cannot be had, `invalid-argument` for TLS material that is no use.
  */
 export async function openServerSocket(address: ListenAddress, tls: ServerTls | undefined): Promise<ServerSocket> {
+  // Some releases of Node cut such a path off without a word and listen elsewhere.
+  if (address.kind === 'unix' && Buffer.byteLength(address.path) > MAX_SOCKET_PATH_BYTES)
+    throw cannotListen(address, Object.assign(new Error('the path is too long'), { code: 'EINVAL' }));
   const server = tls === undefined ? createServer({ noDelay: true }) : secureServer(tls);
   try {
     await listen(server, address);

@@ -82,6 +82,12 @@ export class LeaseLedger implements ClusterObserver {
     return this.#answers;
   }
 
+  /** In the last third of its time a lease is renewed once more apart from the others, however young the renewal on its way is. */
+  #isUrgent(leaseId: bigint, ttlSeconds: number): boolean {
+    const boundMs = this.#boundMs.get(leaseId);
+    return boundMs !== undefined && boundMs - this.#time.trueMs < (ttlSeconds * 1_000) / 3 + this.#slackMs;
+  }
+
   get #slackMs(): number {
     return EPSILON_MS + SLEEP_EPSILON_MS * this.#trouble.sleeps();
   }
@@ -108,7 +114,7 @@ export class LeaseLedger implements ClusterObserver {
     this.renewedMs.set(leaseId, nowMs);
     this.#mustBeOpen('a renewal was sent');
     const ttlSeconds = this.cluster.lessor.get(leaseId)?.ttlSeconds ?? 0;
-    const patienceMs = Math.max(1_000, (ttlSeconds * 1_000) / 6);
+    const patienceMs = this.#isUrgent(leaseId, ttlSeconds) ? 0 : Math.max(1_000, (ttlSeconds * 1_000) / 6);
     for (const connection of this.cluster.connections) {
       for (const stream of connection.streams) {
         for (const other of stream.unanswered) {
