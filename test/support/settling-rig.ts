@@ -33,9 +33,9 @@ export class SettlingRig extends WatchEngineRig {
   }
 }
 
-/** A store in which the key `k` was written until this revision. */
-export function storeWith(revisions: number): FakeWatchStore {
-  const store = new FakeWatchStore();
-  while (store.revision < revisions) store.write({ put: 'k' });
+/** A store in which this key was written until this revision. */
+export function storeWith(revisions: number, key: string = 'k', clusterId?: bigint): FakeWatchStore {
+  const store = new FakeWatchStore(clusterId);
+  while (store.revision < revisions) store.write({ put: key });
   return store;
 }

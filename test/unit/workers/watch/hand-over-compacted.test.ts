@@ -1,49 +1,18 @@
 /** A compaction that takes nothing from a watch ends it neither while it is handed over nor otherwise. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { FakeWatchServer, type FakeWatchServerOptions } from '../../../support/fake-watch-server.js';
-import { FakeWatchStore } from '../../../support/fake-watch-store.js';
-import { WatchEngineRig } from '../../../support/watch-engine-rig.js';
+import { SettlingRig, storeWith } from '../../../support/settling-rig.js';
 import { watchSpec } from '../../../support/watch-spec.js';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
-
-class Rig extends WatchEngineRig {
-  readonly server: FakeWatchServer;
-
-  constructor(options: FakeWatchServerOptions = {}) {
-    const server = new FakeWatchServer({ seed: 3, ...options });
-    super(server);
-    this.server = server;
-  }
-
-  async settle(ms: number): Promise<void> {
-    for (let left = ms; ; left -= 50) {
-      await this.advance(0);
-      while (this.server.step()) await this.advance(0);
-      if (left <= 0) return;
-      await this.advance(50);
-    }
-  }
-
-  revisions(watch: number): number[] {
-    return this.get(watch).events.map(({ modRevision }) => modRevision);
-  }
-}
-
-function storeWith(revisions: number): FakeWatchStore {
-  const store = new FakeWatchStore();
-  while (store.revision < revisions) store.write({ put: 'busy' });
-  return store;
-}
 
 describe('an idle watch far behind, whose history was compacted after it had been looked through', () => {
   it.each([
     ['a server whose progress cannot be believed', '3.4.10', false],
     ['a watch from the future beside it, which keeps the server from telling progress', '3.5.16', true],
   ])('is not ended by moving to the live stream: %s', async (_name, version, isBlocked) => {
-    const store = storeWith(2_500);
-    const rig = new Rig({ store, version });
+    const store = storeWith(2_500, 'busy');
+    const rig = new SettlingRig({ store, version });
     rig.watch(watchSpec({ watch: 1, key: 'other' }));
     await rig.settle(100);
     if (isBlocked) rig.watch(watchSpec({ watch: 2, key: 'x', startRevision: 9_000 }));
@@ -63,8 +32,8 @@ describe('an idle watch far behind, whose history was compacted after it had bee
   });
 
   it('moves to the live stream where the history is still there, and leaves the other', async () => {
-    const store = storeWith(2_500);
-    const rig = new Rig({ store, version: '3.4.10' });
+    const store = storeWith(2_500, 'busy');
+    const rig = new SettlingRig({ store, version: '3.4.10' });
     rig.watch(watchSpec({ watch: 1, key: 'other' }), watchSpec({ watch: 3, key: 'idle', startRevision: 2 }));
     await rig.settle(8_000);
     expect(rig.engine.counts()).toMatchObject({ live: 2, catchUp: 0 });
@@ -75,8 +44,8 @@ describe('an idle watch far behind, whose history was compacted after it had bee
   });
 
   it.each(['3.4.10', '3.5.16'])('is not ended by leaving a stream that was told to go away: %s', async (version) => {
-    const store = storeWith(5);
-    const rig = new Rig({ store, version });
+    const store = storeWith(5, 'busy');
+    const rig = new SettlingRig({ store, version });
     rig.watch(watchSpec({ watch: 1, key: 'idle' }));
     await rig.settle(100);
     for (let count = 0; count < 50; count += 1) store.write({ put: 'busy' });
@@ -94,7 +63,7 @@ describe('an idle watch far behind, whose history was compacted after it had bee
 
 describe('a watch that is cancelled for a compaction', () => {
   /** Cancels the watch on every stream that it is created on. */
-  async function cancelEverywhere(rig: Rig, compactRevision: number, times: number): Promise<void> {
+  async function cancelEverywhere(rig: SettlingRig, compactRevision: number, times: number): Promise<void> {
     for (let time = 0; time < times && rig.get(1).ended === undefined; time += 1) {
       for (const stream of rig.server.streams())
         for (const id of stream.watchIds)
@@ -110,7 +79,7 @@ describe('a watch that is cancelled for a compaction', () => {
   }
 
   it('below what it needs next goes on from there', async () => {
-    const rig = new Rig({ store: storeWith(10) });
+    const rig = new SettlingRig({ store: storeWith(10, 'busy') });
     rig.watch(watchSpec({ key: 'busy', startRevision: 8 }));
     await rig.settle(100);
     expect(rig.revisions(1)).toEqual([8, 9, 10]);
@@ -122,7 +91,7 @@ describe('a watch that is cancelled for a compaction', () => {
   });
 
   it('below what it needs next, again and again, is ended in the end', async () => {
-    const rig = new Rig({ store: storeWith(10) });
+    const rig = new SettlingRig({ store: storeWith(10, 'busy') });
     rig.watch(watchSpec({ key: 'busy', startRevision: 8 }));
     await rig.settle(100);
     await cancelEverywhere(rig, 11, 10);
@@ -130,7 +99,7 @@ describe('a watch that is cancelled for a compaction', () => {
   });
 
   it('above what it needs next is ended at once', async () => {
-    const rig = new Rig({ store: storeWith(10) });
+    const rig = new SettlingRig({ store: storeWith(10, 'busy') });
     rig.watch(watchSpec({ key: 'busy', startRevision: 8 }));
     await rig.settle(100);
     await cancelEverywhere(rig, 12, 1);

@@ -1,46 +1,16 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { ShardLimits } from '../../../../src/wire/contract.js';
 import { EtcdError } from '../../../../src/wire/errors.js';
-import { FakeWatchServer, type FakeWatchServerOptions } from '../../../support/fake-watch-server.js';
 import { FakeWatchStore } from '../../../support/fake-watch-store.js';
-import { WatchEngineRig } from '../../../support/watch-engine-rig.js';
+import { SettlingRig, storeWith } from '../../../support/settling-rig.js';
 import { watchSpec } from '../../../support/watch-spec.js';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
-class Rig extends WatchEngineRig {
-  readonly server: FakeWatchServer;
-
-  constructor(options: FakeWatchServerOptions = {}, limits: Partial<ShardLimits> = {}) {
-    const server = new FakeWatchServer({ seed: 3, ...options });
-    super(server, limits);
-    this.server = server;
-  }
-
-  /** Everything that can happen happens, and so much time passes. */
-  async settle(ms = 0): Promise<void> {
-    for (let left = ms; ; left -= 50) {
-      await this.advance(0);
-      while (this.server.step()) await this.advance(0);
-      if (left <= 0) return;
-      await this.advance(Math.min(left, 50));
-    }
-  }
-
-  revisions(watch: number): number[] {
-    return this.get(watch).events.map(({ modRevision }) => modRevision);
-  }
-
+class Rig extends SettlingRig {
   statusTypes(): string[] {
     return this.statuses.map(({ type }) => type);
   }
-}
-
-function storeWith(revisions: number): FakeWatchStore {
-  const store = new FakeWatchStore();
-  while (store.revision < revisions) store.write({ put: 'k' });
-  return store;
 }
 
 const unavailable = (): EtcdError => new EtcdError('broken', { code: 'unavailable' });

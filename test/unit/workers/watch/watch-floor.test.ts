@@ -1,49 +1,20 @@
 /** Where a watch from now on begins: after everything that this engine had seen of the store when it asked. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { FakeWatchServer, type FakeWatchServerOptions } from '../../../support/fake-watch-server.js';
-import { FakeWatchStore } from '../../../support/fake-watch-store.js';
-import { WatchEngineRig } from '../../../support/watch-engine-rig.js';
+import { SettlingRig, storeWith } from '../../../support/settling-rig.js';
 import { watchSpec } from '../../../support/watch-spec.js';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
-class Rig extends WatchEngineRig {
-  readonly server: FakeWatchServer;
-
-  constructor(options: FakeWatchServerOptions = {}) {
-    const server = new FakeWatchServer({ seed: 3, ...options });
-    super(server);
-    this.server = server;
-  }
-
-  async settle(ms: number): Promise<void> {
-    for (let left = ms; ; left -= 50) {
-      await this.advance(0);
-      while (this.server.step()) await this.advance(0);
-      if (left <= 0) return;
-      await this.advance(50);
-    }
-  }
-
+class Rig extends SettlingRig {
   /** As an answer to the application tells it. */
   acknowledge(revision: number): void {
     this.known = { clusterId: this.server.store.clusterId, revision };
   }
 
-  revisions(watch: number): number[] {
-    return this.get(watch).events.map(({ modRevision }) => modRevision);
-  }
-
   cut(): void {
     for (const connection of this.server.connections()) connection.cut();
   }
-}
-
-function storeWith(revisions: number, clusterId?: bigint): FakeWatchStore {
-  const store = new FakeWatchStore(clusterId);
-  while (store.revision < revisions) store.write({ put: 'k' });
-  return store;
 }
 
 describe('a watch from now on', () => {
