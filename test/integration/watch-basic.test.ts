@@ -1,5 +1,13 @@
 /** Watching from the application's side, on a real etcd: events, options, groups, every way to cancel, in threads and inline. */
-import { connect, EtcdError, type ConnectOptions, type Etcd, type WatchBatch, type WatchEvent } from 'etcd-vigil';
+import {
+  connect,
+  EtcdError,
+  type ConnectOptions,
+  type Etcd,
+  type WatchBatch,
+  type WatchEnd,
+  type WatchEvent,
+} from 'etcd-vigil';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { isProgressTrusted } from '../support/etcd-facts.js';
 import { eventually } from '../support/poll.js';
@@ -183,6 +191,28 @@ describe.each(ways)('watching with shards in %s', (_name, shards) => {
         ({ stats }) => stats !== undefined && Object.values(stats.watchers).every((count) => count === 0),
       );
     });
+  });
+
+  test('2,000 watches from a compacted start all end typed, those too that the server has no room to tell', async () => {
+    const first = await raw.put(`${prefix}gone`, '1');
+    const compactRevision = await raw.put(`${prefix}gone`, '2');
+    await raw.compact(compactRevision);
+    const ends: WatchEnd[] = [];
+    const events: bigint[] = [];
+    const group = etcd.watchGroup({
+      onBatch: (batch) => {
+        for (const { events: part } of batch.parts) for (const { modRevision } of part) events.push(modRevision);
+      },
+      onEnd: (_member, end) => ends.push(end),
+    });
+    for (let count = 0; count < 2_000; count += 1) group.add({ key: `${prefix}gone` }, { startRevision: first });
+    await eventually(async () => {
+      await raw.put(`${prefix}gone`, 'later');
+      return ends.length === 2_000;
+    });
+    expect(new Set(ends.map(({ reason }) => reason))).toEqual(new Set(['compacted']));
+    expect(events).toEqual([]);
+    await group.close();
   });
 
   test('a compacted start ends typed, for the loop and for its group’s neighbours nothing', async () => {

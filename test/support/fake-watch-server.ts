@@ -24,6 +24,7 @@ export interface FakeWatchServerOptions {
   readonly version?: string;
   readonly ignoresIds?: boolean;
   readonly channelCapacity?: number;
+  readonly losesCompactions?: boolean;
   readonly revisionsPerSync?: number;
   readonly eventsPerFragment?: number;
 }
@@ -33,6 +34,7 @@ class FakeMember implements FakeMemberView {
   readonly rng: Rng;
   readonly ignoresIds: boolean;
   readonly channelCapacity: number;
+  readonly losesCompactions: boolean;
   readonly revisionsPerSync: number;
   readonly eventsPerFragment: number;
   readonly connections: FakeConnection[] = [];
@@ -53,6 +55,7 @@ class FakeMember implements FakeMemberView {
     this.applied = store.revision;
     this.ignoresIds = options.ignoresIds ?? false;
     this.channelCapacity = options.channelCapacity ?? 128;
+    this.losesCompactions = options.losesCompactions ?? false;
     this.revisionsPerSync = options.revisionsPerSync ?? 1000;
     this.eventsPerFragment = options.eventsPerFragment ?? 1000;
   }

@@ -26,6 +26,8 @@ export interface FakeMemberView {
   /** Gives ids of its own, as old servers and proxies do. */
   readonly ignoresIds: boolean;
   readonly channelCapacity: number;
+  /** A watcher whose history was compacted while the channel had no room goes on after it, as in etcd before 3.4.31 and 3.5.13. */
+  readonly losesCompactions: boolean;
   readonly revisionsPerSync: number;
   readonly eventsPerFragment: number;
   /** What it answers creations with instead of its revision. */
@@ -177,7 +179,13 @@ export class FakeWatchStream implements GrpcStream {
   sync(): void {
     const { store, applied, revisionsPerSync } = this.#member;
     for (const watcher of [...this.#watchers.values()]) {
-      if (watcher.synced || this.#isFull) continue;
+      if (watcher.synced) continue;
+      if (this.#isFull) {
+        if (!this.#member.losesCompactions || watcher.next >= store.compactRevision) continue;
+        watcher.next = applied + 1;
+        watcher.synced = true;
+        continue;
+      }
       if (watcher.next < store.compactRevision) {
         this.#watchers.delete(watcher.id);
         this.#channel.push({ id: watcher.id, revision: 0, canceled: true, compactRevision: store.compactRevision });

@@ -12,6 +12,18 @@ export function trustsRequestedProgress(version: string): boolean {
   return minor > 5;
 }
 
+/**
+ * Whether every watch whose history is compacted is told so. Before 3.4.31 and 3.5.13 one whose stream had no room for that left out
+ * what it had missed and went on with what came next (etcd #17529).
+ */
+export function tellsEveryCompaction(version: string): boolean {
+  const [major, minor, patch] = parse(version);
+  if (major !== 3) return major > 3;
+  if (minor === 4) return patch >= 31;
+  if (minor === 5) return patch >= 13;
+  return minor > 5;
+}
+
 /** `3.5.16` and `3.6.0-rc.1` alike; anything else counts as 0.0.0. */
 function parse(version: string): [major: number, minor: number, patch: number] {
   const match = /^(\d+)\.(\d+)\.(\d+)/u.exec(version);

@@ -19,7 +19,7 @@ const SWEEP_MS = 250;
  * etcd looks for the history of new watches ten times a second. One that has not been refused for so long has its own, where nothing
  * else shows it: on servers whose answers to progress requests cannot be believed.
  */
-const SETTLE_MS = 3_000;
+export const SETTLE_MS = 3_000;
 
 export interface HandOverOptions {
   readonly context: ShardContext;

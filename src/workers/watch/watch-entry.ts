@@ -85,6 +85,8 @@ export class WatchEntry {
   heldBackBelow = 0;
   /** How often in a row it was ended by a compaction that it does not need the history of. */
   compactedInVain = 0;
+  /** Where, and since when, it waits for a sign that the server has read its history; forgotten with that sign. */
+  reading: { readonly stream: WatchCarrier; readonly sinceMs: number } | undefined;
   /** When it was last heard of, in monotonic ms; tells whether a catch-up has gone quiet. */
   heardAt = 0;
   assembly: RevisionAssembly | undefined;

@@ -7,6 +7,7 @@ import { malformed } from '../../wire/proto-reader.js';
 import type { Batcher } from '../batch/batcher.js';
 import type { StoreGuard } from '../member/store-guard.js';
 import type { ShardContext } from '../shard-context.js';
+import { SETTLE_MS } from './hand-over.js';
 import type { StreamLoss } from './lane-failures.js';
 import type { ProgressRequests } from './progress-requests.js';
 import type { WatchHead } from './watch-decoder.js';
@@ -94,6 +95,8 @@ export class WatchEvents implements WatchStreamHooks {
       entry.next = this.#firstRevision(stream, entry, head);
     }
     const { revision: createdRevision } = head;
+    const startRevision = state.at === 'moving' ? state.start : entry.next;
+    entry.reading = startRevision <= createdRevision ? { stream, sinceMs: context.now() } : undefined;
     const on = { stream, streamWatchId, createdRevision, requestsBefore: stream.progressRequests };
     if (state.at === 'moving') {
       entry.enter({ at: 'settling', from: state.from, to: on, sinceMs: context.now() });
@@ -139,6 +142,30 @@ export class WatchEvents implements WatchStreamHooks {
   }
 
   canceled(stream: WatchStream, entry: WatchEntry, error: EtcdError): void {
+    this.#canceled(stream, entry, error);
+    if (!(error instanceof CompactedError) || stream.tellsEveryCompaction) return;
+    for (const [streamWatchId, other] of [...stream.attached()]) {
+      if (!this.#isSkipped(stream, other, Number(error.compactRevision))) continue;
+      stream.cancelWatch(streamWatchId);
+      this.#canceled(stream, other, error);
+    }
+  }
+
+  /**
+   * Whether the server may go on with this watch without a word of the history that it has just compacted for another one: it
+   * begins on this stream with that, and nothing has shown since that the server had read it before.
+   */
+  #isSkipped(stream: WatchStream, entry: WatchEntry, compactRevision: number): boolean {
+    const { context, watches } = this.#options;
+    const { state } = entry;
+    if (state.at === 'creating') return entry.next > 0 && entry.next < compactRevision;
+    if (state.at === 'moving' && state.to.stream === stream) return state.start < compactRevision;
+    if (entry.reading?.stream !== stream || entry.next >= compactRevision) return false;
+    const readSince = watches.lanes.ofStream(stream)?.readSince ?? 0;
+    return context.now() - Math.max(entry.reading.sinceMs, readSince) < SETTLE_MS;
+  }
+
+  #canceled(stream: WatchStream, entry: WatchEntry, error: EtcdError): void {
     const { state } = entry;
     if (state.at !== 'moving' && state.at !== 'settling') this.#waitOrEnd(entry, error);
     else if (state.to.stream === stream) this.#stay(entry, state.from, error);
@@ -148,6 +175,7 @@ export class WatchEvents implements WatchStreamHooks {
 
   answered(stream: WatchStream, entry: WatchEntry, head: WatchHead, buffer: Uint8Array, end: number): void {
     const { context, delivery, guard, progress, watches } = this.#options;
+    if (entry.reading?.stream === stream) entry.reading = undefined;
     // Its history is there: either its first events, or the server has looked and found nothing.
     if (entry.state.at === 'settling' && entry.state.to.stream === stream) this.settle(entry);
     if (head.eventCount === 0) {
@@ -196,6 +224,7 @@ export class WatchEvents implements WatchStreamHooks {
     for (const entry of stream.entries()) {
       // etcd answers when nobody on the stream is behind, so that it has found the history.
       if (entry.state.at === 'settling' && speaksOf(entry.state.to)) this.settle(entry);
+      if (entry.state.at === 'active' && speaksOf(entry.state.on)) entry.reading = undefined;
       if (includes(entry)) delivery.progress(entry, revision);
     }
     progress.reached(revision, includes);

@@ -10,7 +10,7 @@ import { EtcdError, errorToPlain, toEtcdError } from '../../wire/errors.js';
 import { keepsConnection } from '../../wire/settings-change.js';
 import { reachMember } from '../member/member-connection.js';
 import type { ReachedMember } from '../member/member-connection.js';
-import { trustsRequestedProgress } from '../member/server-version.js';
+import { tellsEveryCompaction, trustsRequestedProgress } from '../member/server-version.js';
 import type { GrpcConnection } from '../transport/grpc-connection.js';
 import { LaneFailures, STABLE_MS } from './lane-failures.js';
 import type { WatchCarrier } from './watch-entry.js';
@@ -282,6 +282,7 @@ export class WatchLane {
       serial,
       // What ignores our ids is a proxy, or as old as one: etcd's own leaves such requests unanswered.
       trustsProgress: !serial && trustsRequestedProgress(member.version),
+      tellsEveryCompaction: tellsEveryCompaction(member.version),
       fragments: this.#fragments,
       drawId,
       timers: context.timers,

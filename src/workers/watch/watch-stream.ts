@@ -52,6 +52,8 @@ export interface WatchStreamOptions {
   readonly openedAt: number;
   /** Whether answers to progress requests may be believed. */
   readonly trustsProgress: boolean;
+  /** Whether the member tells every watch that its history was compacted (server-version.ts). */
+  readonly tellsEveryCompaction: boolean;
   /** How often the store had been replaced when the member was asked (store-guard.ts). */
   readonly storeRestarts: number;
   readonly metadata: Metadata;
@@ -78,6 +80,7 @@ export class WatchStream implements WatchCarrier {
   readonly openedAt: number;
   readonly storeRestarts: number;
   readonly trustsProgress: boolean;
+  readonly tellsEveryCompaction: boolean;
   readonly serial: boolean;
   readonly #options: WatchStreamOptions;
   readonly #stream: GrpcStream;
@@ -102,6 +105,7 @@ export class WatchStream implements WatchCarrier {
     this.openedAt = options.openedAt;
     this.storeRestarts = options.storeRestarts;
     this.trustsProgress = options.trustsProgress;
+    this.tellsEveryCompaction = options.tellsEveryCompaction;
     this.serial = options.serial;
     this.#stream = options.connection.openStream(
       WATCH_PATH,
@@ -142,6 +146,11 @@ export class WatchStream implements WatchCarrier {
   /** The watches on it, created or not. */
   entries(): IterableIterator<WatchEntry> {
     return this.#attached.values();
+  }
+
+  /** The same with their ids here. */
+  attached(): IterableIterator<[streamWatchId: number, entry: WatchEntry]> {
+    return this.#attached.entries();
   }
 
   /** Queues the creation of a watch and returns its id here. */

@@ -38,6 +38,7 @@ class Rig {
       connection,
       storeRestarts: 0,
       trustsProgress: true,
+      tellsEveryCompaction: true,
       metadata: {},
       serial,
       fragments: false,
