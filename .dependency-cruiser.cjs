@@ -1,6 +1,7 @@
 // Import directions (docs/architecture.md) and cycles, checked by `npm run deps:check`.
 //
 //   src/main -> src/wire <- src/workers        src/embedded -> src/wire
+//   src/workers -> src/member -> src/grpc -> src/wire
 //   src/main -> src/generated <- src/embedded  (protobuf code for unary calls, made by scripts/build.js)
 //
 //   src/main -> src/inline -> src/workers      (one dynamic import: a shard on the application's thread)
@@ -11,7 +12,7 @@
 const owners = {
   piscina: '^src/main/shard-pool\\.ts$',
   msgpackr: '^src/wire/open-batch\\.ts$',
-  '@grpc/grpc-js': '^src/(main/unary/|workers/transport/grpc-js-|embedded/transport/)',
+  '@grpc/grpc-js': '^src/(main/unary/|grpc/grpc-js-|embedded/transport/)',
   commander: '^src/main/cli/',
   'cli-progress': '^src/main/cli/',
 };
@@ -89,18 +90,32 @@ module.exports = {
       to: { path: '^(node:)?(fs|net|tls|http|https|http2|dns|dgram|child_process|worker_threads|cluster)(/|$)' },
     },
     {
-      name: 'workers-import-wire-only',
+      name: 'grpc-imports-wire-only',
       severity: 'error',
-      comment: 'A shard shares nothing with the main thread but the contract.',
-      from: { path: '^src/workers/' },
-      to: { path: '^src/', pathNot: '^src/(workers|wire)/' },
+      comment: 'A transport carries messages and knows nothing of etcd.',
+      from: { path: '^src/grpc/' },
+      to: { path: '^src/', pathNot: '^src/(grpc|wire)/' },
     },
     {
-      name: 'main-imports-wire-only',
+      name: 'member-imports-grpc-and-wire-only',
+      severity: 'error',
+      comment: 'How a member is found and judged is the same on every thread.',
+      from: { path: '^src/member/' },
+      to: { path: '^src/', pathNot: '^src/(member|grpc|wire)/' },
+    },
+    {
+      name: 'workers-do-not-import-main',
+      severity: 'error',
+      comment: 'A shard shares nothing with the main thread but the contract and the way to a member.',
+      from: { path: '^src/workers/' },
+      to: { path: '^src/', pathNot: '^src/(workers|member|grpc|wire)/' },
+    },
+    {
+      name: 'main-does-not-import-workers',
       severity: 'error',
       comment: 'Shard code is reached by URL or through src/inline, never by import.',
       from: { path: '^src/main/', pathNot: '^src/main/cli/' },
-      to: { path: '^src/', pathNot: '^src/(main|wire|generated|inline)/' },
+      to: { path: '^src/', pathNot: '^src/(main|member|grpc|wire|generated|inline)/' },
     },
     {
       name: 'inline-is-loaded-when-asked-for',

@@ -4,7 +4,7 @@ import js from '@eslint/js';
 import { defineConfig, globalIgnores } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
-const SHARD_TIMERS = 'Use the timers of the shard (src/workers/shard-timers.ts): their callbacks are guarded.';
+const GUARDED_TIMERS = 'Use the guarded timers that are passed in (src/wire/guarded-timers.ts).';
 const timerNames = ['setTimeout', 'setInterval', 'setImmediate', 'clearTimeout', 'clearInterval', 'clearImmediate'];
 const realTimers = [...timerNames, 'performance'].map((name) => ({
   name,
@@ -74,7 +74,7 @@ export default defineConfig(
   },
   {
     // Fake timers of an application's tests must not stop the engine.
-    files: ['src/{main,wire,workers}/**/*.ts'],
+    files: ['src/{main,wire,grpc,member,workers}/**/*.ts'],
     ignores: ['src/main/cli/**', 'src/wire/timers.ts'],
     rules: {
       'no-restricted-globals': ['error', ...realTimers],
@@ -83,11 +83,10 @@ export default defineConfig(
   },
   {
     // An exception in a callback must end the shard, and nothing else.
-    files: ['src/workers/**/*.ts'],
-    ignores: ['src/workers/shard-timers.ts'],
+    files: ['src/{grpc,member,workers}/**/*.ts'],
     rules: {
-      'no-restricted-globals': ['error', ...realTimers, { name: 'queueMicrotask', message: SHARD_TIMERS }],
-      'no-restricted-properties': ['error', { object: 'process', property: 'nextTick', message: SHARD_TIMERS }],
+      'no-restricted-globals': ['error', ...realTimers, { name: 'queueMicrotask', message: GUARDED_TIMERS }],
+      'no-restricted-properties': ['error', { object: 'process', property: 'nextTick', message: GUARDED_TIMERS }],
       'no-restricted-imports': [
         'error',
         {
@@ -96,7 +95,7 @@ export default defineConfig(
             {
               group: ['**/wire/timers.js'],
               importNamePattern: '^(set|clear)',
-              message: SHARD_TIMERS,
+              message: GUARDED_TIMERS,
             },
           ],
         },

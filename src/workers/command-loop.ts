@@ -14,13 +14,13 @@ import type { PostedCommand } from '../wire/posted-command.js';
 import { Batcher } from './batch/batcher.js';
 import { LeaseEngine } from './lease/lease-engine.js';
 import { systemClock } from './lease/system-clock.js';
-import { StoreGuard } from './member/store-guard.js';
+import { StoreGuard } from '../member/store-guard.js';
 import { leaveUnread, sleep } from './rest.js';
 import type { Readable } from './rest.js';
 import type { ShardContext } from './shard-context.js';
-import { shardTimers } from './shard-timers.js';
+import { guardedTimers } from '../wire/guarded-timers.js';
 import { threadBusyMs } from './thread-busy.js';
-import type { OpenConnection, Transport } from './transport/grpc-connection.js';
+import type { OpenConnection, Transport } from '../grpc/grpc-connection.js';
 import { WatchEngine } from './watch/watch-engine.js';
 
 /** Reports that bring their revision with them, or of which none could be told. */
@@ -52,7 +52,7 @@ export class CommandLoop {
     this.#init = init;
     const guard = new StoreGuard(init.storeMark);
     this.#store = guard;
-    const timers = shardTimers((callback) => () => {
+    const timers = guardedTimers((callback) => () => {
       this.#guard(callback);
     });
     const openConnection: OpenConnection = (endpoint, settings, handlers) =>

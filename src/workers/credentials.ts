@@ -5,7 +5,7 @@
  */
 import { toEtcdError, type EtcdError } from '../wire/errors.js';
 import { isTokenError } from '../wire/server-errors.js';
-import type { GrpcConnection, Metadata } from './transport/grpc-connection.js';
+import type { GrpcConnection, Metadata } from '../grpc/grpc-connection.js';
 
 const AUTHENTICATE_PATH = '/etcdserverpb.Auth/Authenticate';
 const AUTHENTICATE_TIMEOUT_MS = 5_000;

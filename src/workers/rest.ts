@@ -2,7 +2,7 @@
  * How a busy shard lets answers gather before it reads them: on a thread of its own it sleeps; inline, where the thread is the
  * application's, it only leaves its sockets unread.
  */
-import type { ShardTimers } from './shard-timers.js';
+import type { GuardedTimers } from '../wire/guarded-timers.js';
 
 /**
  * Reads nothing for `ms`, then what has come (of each socket what node reads in one turn, 2 MiB), then calls back. The function
@@ -19,7 +19,7 @@ export interface Readable {
 const never = new Int32Array(new SharedArrayBuffer(4));
 
 /** Blocks the thread. */
-export function sleep(timers: ShardTimers): Rest {
+export function sleep(timers: GuardedTimers): Rest {
   return (ms, rested) => {
     if (ms > 0) Atomics.wait(never, 0, 0, ms);
     const next = timers.setImmediate(rested); // the sockets are read before it
@@ -28,7 +28,7 @@ export function sleep(timers: ShardTimers): Rest {
 }
 
 /** Blocks nobody; what `readable` cannot hold back is read all the same. */
-export function leaveUnread(readable: Readable, timers: ShardTimers): Rest {
+export function leaveUnread(readable: Readable, timers: GuardedTimers): Rest {
   return (ms, rested) => {
     let next: NodeJS.Immediate | undefined;
     let isHeld = true;

@@ -1,8 +1,8 @@
 /** What every part of a shard shares: where to report, how to connect, the clock. Made once by the command loop. */
 import type { ShardReport, ShardStatus } from '../wire/contract.js';
 import type { ConnectionSettings } from '../wire/connection-settings.js';
-import type { ShardTimers } from './shard-timers.js';
-import type { Metadata, OpenConnection } from './transport/grpc-connection.js';
+import type { GuardedTimers } from '../wire/guarded-timers.js';
+import type { Metadata, OpenConnection } from '../grpc/grpc-connection.js';
 
 export interface ShardContext {
   readonly shard: number;
@@ -16,7 +16,7 @@ export interface ShardContext {
   /** From 0 up to 1, for jitter. */
   readonly random: () => number;
   /** An exception in a callback of theirs ends the shard, which is then started again. */
-  readonly timers: ShardTimers;
+  readonly timers: GuardedTimers;
   readonly report: (report: ShardReport) => void;
   readonly status: (status: ShardStatus) => void;
 }

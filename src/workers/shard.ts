@@ -7,7 +7,7 @@ import type { Port } from '../wire/port.js';
 import type { PostedCommand } from '../wire/posted-command.js';
 import { CommandLoop } from './command-loop.js';
 import type { ShardThread } from './command-loop.js';
-import { transportFor } from './transport/transport.js';
+import { transportFor } from '../grpc/transport.js';
 
 export interface ShardTask {
   readonly port: Port<PostedCommand, ShardReport>;

@@ -5,7 +5,7 @@
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import type { OpenConnection } from '../../src/workers/transport/grpc-connection.js';
+import type { OpenConnection } from '../../src/grpc/grpc-connection.js';
 import { eventually } from '../support/poll.js';
 import { freePorts } from '../support/ports.js';
 import {

@@ -1,7 +1,7 @@
 /** What `hold` and `release` of a connection keep to, on any kind of socket whose peer counts up. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
-import type { GrpcConnection } from '../../src/workers/transport/grpc-connection.js';
+import type { GrpcConnection } from '../../src/grpc/grpc-connection.js';
 import type { RecordedStream } from '../support/recorded-stream.js';
 
 const ROUNDS = 10;

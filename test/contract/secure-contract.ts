@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { createServer as createTlsServer } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Endpoint, TlsMaterial } from '../../src/wire/connection-settings.js';
-import type { OpenConnection } from '../../src/workers/transport/grpc-connection.js';
+import type { OpenConnection } from '../../src/grpc/grpc-connection.js';
 import { TestCertificates } from '../support/certificates.js';
 import { countUp, echo, frame, tcpEndpoint } from '../support/scripted-server.js';
 import { TEST_PATH, transportBench } from '../support/transport-bench.js';

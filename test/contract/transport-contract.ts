@@ -6,7 +6,7 @@ import type { ServerHttp2Stream } from 'node:http2';
 import { describe, expect, it } from 'vitest';
 import type { ConnectionSettings } from '../../src/wire/connection-settings.js';
 import { EtcdError } from '../../src/wire/errors.js';
-import type { OpenConnection } from '../../src/workers/transport/grpc-connection.js';
+import type { OpenConnection } from '../../src/grpc/grpc-connection.js';
 import { eventually } from '../support/poll.js';
 import { accepted, data, END_STREAM, FRAME_HEADERS, headers, okTrailers, reset } from '../support/raw-http2-server.js';
 import type { RecordedStream } from '../support/recorded-stream.js';

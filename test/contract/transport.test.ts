@@ -1,8 +1,8 @@
 /** The transport contract, over each implementation. */
 import { describe } from 'vitest';
-import { openGrpcJsConnection } from '../../src/workers/transport/grpc-js-connection.js';
+import { openGrpcJsConnection } from '../../src/grpc/grpc-js-connection.js';
 import { opened } from '../support/global-timers.js';
-import { openHttp2Connection } from '../../src/workers/transport/http2-connection.js';
+import { openHttp2Connection } from '../../src/grpc/http2-connection.js';
 import { connectionContract } from './connection-contract.js';
 import { secureContract } from './secure-contract.js';
 import { streamContract } from './transport-contract.js';

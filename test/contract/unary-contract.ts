@@ -1,7 +1,7 @@
 /** What every transport keeps to, run against scripted servers: unary calls and metadata. Used by transport.test.ts. */
 import type { ServerHttp2Stream } from 'node:http2';
 import { describe, expect, it } from 'vitest';
-import type { OpenConnection } from '../../src/workers/transport/grpc-connection.js';
+import type { OpenConnection } from '../../src/grpc/grpc-connection.js';
 import { eventually } from '../support/poll.js';
 import { accept, echo, finish, frame } from '../support/scripted-server.js';
 import { TEST_PATH, transportBench } from '../support/transport-bench.js';

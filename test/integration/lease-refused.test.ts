@@ -12,7 +12,7 @@ import { PasswordCredentials } from '../../src/workers/credentials.js';
 import { LeaseEngine } from '../../src/workers/lease/lease-engine.js';
 import { globalTimers, opened } from '../support/global-timers.js';
 import { systemClock } from '../../src/workers/lease/system-clock.js';
-import { openHttp2Connection } from '../../src/workers/transport/http2-connection.js';
+import { openHttp2Connection } from '../../src/grpc/http2-connection.js';
 import { defaultEtcd } from '../support/etcd-binary.js';
 import { EtcdProcess } from '../support/etcd.js';
 import { checksRenewals } from '../support/etcd-facts.js';

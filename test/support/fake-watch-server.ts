@@ -11,7 +11,7 @@ import type {
   GrpcStream,
   OpenConnection,
   StreamHandlers,
-} from '../../src/workers/transport/grpc-connection.js';
+} from '../../src/grpc/grpc-connection.js';
 import { FakeWatchStore } from './fake-watch-store.js';
 import { FakeWatchStream, type FakeMemberView } from './fake-watch-stream.js';
 import { writeFields } from './raw-protobuf.js';

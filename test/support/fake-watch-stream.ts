@@ -4,7 +4,7 @@
  * test may interleave, hold back and cut at every point. No timers.
  */
 import { EtcdError, toEtcdError } from '../../src/wire/errors.js';
-import type { GrpcStream, StreamHandlers } from '../../src/workers/transport/grpc-connection.js';
+import type { GrpcStream, StreamHandlers } from '../../src/grpc/grpc-connection.js';
 import {
   encodeEvent,
   encodeWatchAnswer,

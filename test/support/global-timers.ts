@@ -1,8 +1,8 @@
 /** Timers for parts of a shard under test: the globals of the moment of each call, so that fake ones can stand in for them. */
-import type { ShardTimers } from '../../src/workers/shard-timers.js';
-import type { OpenConnection, Transport } from '../../src/workers/transport/grpc-connection.js';
+import type { GuardedTimers } from '../../src/wire/guarded-timers.js';
+import type { OpenConnection, Transport } from '../../src/grpc/grpc-connection.js';
 
-export const globalTimers: ShardTimers = {
+export const globalTimers: GuardedTimers = {
   setTimeout: (callback, delayMs) => setTimeout(callback, delayMs),
   setInterval: (callback, periodMs) => setInterval(callback, periodMs),
   setImmediate: (callback) => setImmediate(callback),

@@ -1,7 +1,7 @@
 /** Stream and connection handlers that keep what they are told, for tests of transports. */
 import type { ConnectionSettings } from '../../src/wire/connection-settings.js';
 import type { EtcdError } from '../../src/wire/errors.js';
-import type { ConnectionHandlers, StreamHandlers } from '../../src/workers/transport/grpc-connection.js';
+import type { ConnectionHandlers, StreamHandlers } from '../../src/grpc/grpc-connection.js';
 import { eventually } from './poll.js';
 
 /** Keeps copies of the messages, and every end it was told. */

@@ -1,7 +1,7 @@
 /** What a test of a transport opens, closed again after each test: scripted servers, raw servers, connections. */
 import { afterEach } from 'vitest';
 import type { ConnectionSettings, Endpoint } from '../../src/wire/connection-settings.js';
-import type { GrpcConnection, GrpcStream, OpenConnection } from '../../src/workers/transport/grpc-connection.js';
+import type { GrpcConnection, GrpcStream, OpenConnection } from '../../src/grpc/grpc-connection.js';
 import type { Http2Frame } from './h2-frames.js';
 import { RawHttp2Server, type RawPeer, type RawServerOptions } from './raw-http2-server.js';
 import { RecordedConnection, RecordedStream, testSettings } from './recorded-stream.js';

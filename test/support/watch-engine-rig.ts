@@ -9,7 +9,7 @@ import { errorFromPlain, type EtcdError } from '../../src/wire/errors.js';
 import { EVENT_DELETE, SEGMENT_PROGRESS } from '../../src/wire/event-batch.js';
 import { openBatch } from '../../src/wire/open-batch.js';
 import { Batcher } from '../../src/workers/batch/batcher.js';
-import { StoreGuard } from '../../src/workers/member/store-guard.js';
+import { StoreGuard } from '../../src/member/store-guard.js';
 import { leaveUnread } from '../../src/workers/rest.js';
 import type { ShardContext } from '../../src/workers/shard-context.js';
 import { WatchEngine } from '../../src/workers/watch/watch-engine.js';

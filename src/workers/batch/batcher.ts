@@ -7,7 +7,7 @@
  * every message costs several times what decoding it does. While every rest brings many events it rests again right after
  * sending, so that each interval has one wake and one read. Many are more than one a ms.
  */
-import type { ShardTimers } from '../shard-timers.js';
+import type { GuardedTimers } from '../../wire/guarded-timers.js';
 import type { ShardLimits, ShardReport } from '../../wire/contract.js';
 import type { Rest } from '../rest.js';
 import { BatchWriter } from './batch-writer.js';
@@ -26,7 +26,7 @@ export interface BatcherOptions {
   /** Watches that are on a stream wait for the server to confirm them. */
   readonly creating: () => boolean;
   /** A callback whose exceptions end the shard, not the process. */
-  readonly timers: ShardTimers;
+  readonly timers: GuardedTimers;
 }
 
 /** Events that may come at once without being called busy; they drain at one a ms, so 1,000 a second never are. */

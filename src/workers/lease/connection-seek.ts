@@ -7,8 +7,8 @@ import { backoffDelayMs } from '../../wire/backoff.js';
 import type { ConnectionSettings } from '../../wire/connection-settings.js';
 import { EtcdError, otherCluster, toEtcdError } from '../../wire/errors.js';
 import type { Credentials } from '../credentials.js';
-import { decodeStatus, memberStatus, type MemberStatus } from '../member/member-status.js';
-import type { GrpcConnection, OpenConnection } from '../transport/grpc-connection.js';
+import { decodeStatus, memberStatus, type MemberStatus } from '../../member/member-status.js';
+import type { GrpcConnection, OpenConnection } from '../../grpc/grpc-connection.js';
 import type { LeaseTimers, TimerHandle } from './engine-parts.js';
 
 /** A connection that answered, with what the member says of itself. */

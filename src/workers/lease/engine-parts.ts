@@ -5,7 +5,7 @@ import type { Credentials } from '../credentials.js';
 import type { ConnectionSettings } from '../../wire/connection-settings.js';
 import type { ShardStatus } from '../../wire/contract.js';
 import type { LeaseReport } from '../../wire/lease-contract.js';
-import type { OpenConnection } from '../transport/grpc-connection.js';
+import type { OpenConnection } from '../../grpc/grpc-connection.js';
 
 export interface LeaseClock {
   /** The clock of monotonic-clock.ts. */

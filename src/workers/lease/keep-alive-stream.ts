@@ -3,7 +3,7 @@
  * server needs for one. Owns the stream; knows no lease and no timer.
  */
 import type { EtcdError } from '../../wire/errors.js';
-import type { GrpcConnection, GrpcStream, Metadata } from '../transport/grpc-connection.js';
+import type { GrpcConnection, GrpcStream, Metadata } from '../../grpc/grpc-connection.js';
 import { KeepAliveReader, MAX_REQUEST_BYTES, writeKeepAlive } from './keep-alive-codec.js';
 import { LEASE_KEEP_ALIVE_PATH } from './lease-messages.js';
 import { SentRenewals, type SentRenewal } from './sent-renewals.js';

@@ -7,8 +7,8 @@ import { backoffDelayMs } from '../../wire/backoff.js';
 import type { ShardStatus } from '../../wire/contract.js';
 import { type EtcdError, errorToPlain } from '../../wire/errors.js';
 import { keepsConnection, sameAddress } from '../../wire/settings-change.js';
-import { memberStatus, type MemberStatus } from '../member/member-status.js';
-import type { GrpcConnection } from '../transport/grpc-connection.js';
+import { memberStatus, type MemberStatus } from '../../member/member-status.js';
+import type { GrpcConnection } from '../../grpc/grpc-connection.js';
 import { ConnectionSeek, type Lane } from './connection-seek.js';
 import type { LeaseEngineInit, TimerHandle } from './engine-parts.js';
 

@@ -6,7 +6,7 @@
  * left, and closes those that nobody uses.
  */
 import type { ShardContext } from '../shard-context.js';
-import type { StoreGuard } from '../member/store-guard.js';
+import type { StoreGuard } from '../../member/store-guard.js';
 import type { WatchCarrier, WatchEntry } from './watch-entry.js';
 import type { WatchLane } from './watch-lane.js';
 import type { WatchLanes } from './watch-lanes.js';

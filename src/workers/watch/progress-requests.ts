@@ -4,7 +4,7 @@
  */
 import type { ShardReport } from '../../wire/contract.js';
 import { EtcdError, errorToPlain } from '../../wire/errors.js';
-import type { ShardTimers } from '../shard-timers.js';
+import type { GuardedTimers } from '../../wire/guarded-timers.js';
 import type { WatchEntry } from './watch-entry.js';
 import type { WatchLanes } from './watch-lanes.js';
 
@@ -18,7 +18,7 @@ interface Pending {
 }
 
 export interface ProgressRequestsOptions {
-  readonly timers: ShardTimers;
+  readonly timers: GuardedTimers;
   /** Sends behind everything that was delivered before. */
   readonly postInOrder: (report: ShardReport) => void;
   /** Asks once, if the watch is on a stream that can be asked; the error says that asking is no use. */

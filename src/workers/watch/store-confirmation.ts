@@ -3,8 +3,8 @@
  * merely lags, or the store went backwards under its open stream. Runs in the shard; one question at a time for each stream.
  */
 import { toEtcdError } from '../../wire/errors.js';
-import { confirmStore } from '../member/member-connection.js';
-import type { StoreGuard } from '../member/store-guard.js';
+import { confirmStore } from '../../member/member-connection.js';
+import type { StoreGuard } from '../../member/store-guard.js';
 import type { ShardContext } from '../shard-context.js';
 import type { WatchLanes } from './watch-lanes.js';
 import type { WatchStream } from './watch-stream.js';

@@ -3,7 +3,7 @@
  * fragment leaves open, moves the watch's next revision, and reports progress of idle watches. The one place where a
  * watch's `next` moves while it is on a stream.
  */
-import type { ShardTimers } from '../shard-timers.js';
+import type { GuardedTimers } from '../../wire/guarded-timers.js';
 import { SEGMENT_PROGRESS } from '../../wire/event-batch.js';
 import { EtcdError } from '../../wire/errors.js';
 import { malformed } from '../../wire/proto-reader.js';
@@ -15,7 +15,7 @@ import type { WatchHead } from './watch-decoder.js';
 import type { WatchEntry } from './watch-entry.js';
 
 export interface WatchDeliveryOptions {
-  readonly timers: ShardTimers;
+  readonly timers: GuardedTimers;
   readonly batcher: Batcher;
   readonly limits: ShardLimits;
 }

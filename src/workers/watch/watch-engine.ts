@@ -6,7 +6,7 @@
 import type { KnownRevision, ShardLimits, WatchNumber, WatchSpec } from '../../wire/contract.js';
 import { EtcdError, errorToPlain } from '../../wire/errors.js';
 import type { Batcher } from '../batch/batcher.js';
-import type { StoreGuard } from '../member/store-guard.js';
+import type { StoreGuard } from '../../member/store-guard.js';
 import type { ShardContext } from '../shard-context.js';
 import { HandOver } from './hand-over.js';
 import { Isolation, type CellWatches } from './isolation.js';

@@ -5,7 +5,7 @@
 import { CompactedError, EtcdError } from '../../wire/errors.js';
 import { malformed } from '../../wire/proto-reader.js';
 import type { Batcher } from '../batch/batcher.js';
-import type { StoreGuard } from '../member/store-guard.js';
+import type { StoreGuard } from '../../member/store-guard.js';
 import type { ShardContext } from '../shard-context.js';
 import { SETTLE_MS } from './hand-over.js';
 import type { StreamLoss } from './lane-failures.js';

@@ -1,7 +1,7 @@
 /** What a lane is made with: what it needs of its shard, and whom it tells what happens to its streams. */
 import type { Lane } from '../../wire/contract.js';
 import type { EtcdError } from '../../wire/errors.js';
-import type { StoreGuard } from '../member/store-guard.js';
+import type { StoreGuard } from '../../member/store-guard.js';
 import type { ShardContext } from '../shard-context.js';
 import type { StreamLoss } from './lane-failures.js';
 import type { WatchStream, WatchStreamHooks } from './watch-stream.js';

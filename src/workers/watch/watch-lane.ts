@@ -8,10 +8,10 @@ import type { ConnectionSettings, Endpoint } from '../../wire/connection-setting
 import type { Lane } from '../../wire/contract.js';
 import { EtcdError, errorToPlain, toEtcdError } from '../../wire/errors.js';
 import { keepsConnection } from '../../wire/settings-change.js';
-import { reachMember } from '../member/member-connection.js';
-import type { ReachedMember } from '../member/member-connection.js';
-import { tellsEveryCompaction, trustsRequestedProgress } from '../member/server-version.js';
-import type { GrpcConnection } from '../transport/grpc-connection.js';
+import { reachMember } from '../../member/member-connection.js';
+import type { ReachedMember } from '../../member/member-connection.js';
+import { tellsEveryCompaction, trustsRequestedProgress } from '../../member/server-version.js';
+import type { GrpcConnection } from '../../grpc/grpc-connection.js';
 import { LaneFailures, STABLE_MS } from './lane-failures.js';
 import type { WatchCarrier } from './watch-entry.js';
 import type { WatchLaneOptions } from './watch-lane-options.js';

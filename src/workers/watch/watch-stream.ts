@@ -7,8 +7,8 @@ import type { EtcdError } from '../../wire/errors.js';
 import { ProtoWriter } from '../../wire/proto-writer.js';
 import { CompactedError } from '../../wire/errors.js';
 import { watchCancelError } from '../../wire/server-errors.js';
-import type { GrpcConnection, GrpcStream, Metadata } from '../transport/grpc-connection.js';
-import type { ShardTimers } from '../shard-timers.js';
+import type { GrpcConnection, GrpcStream, Metadata } from '../../grpc/grpc-connection.js';
+import type { GuardedTimers } from '../../wire/guarded-timers.js';
 import { decodeWatchHead, findStreamWatchId, WatchHead } from './watch-decoder.js';
 import type { WatchCarrier, WatchEntry } from './watch-entry.js';
 import { writeCancel, writeCreate, writeProgressRequest } from './watch-request.js';
@@ -63,7 +63,7 @@ export interface WatchStreamOptions {
   readonly fragments: boolean;
   /** Draws an id that was never used on any stream. */
   readonly drawId: () => number;
-  readonly timers: ShardTimers;
+  readonly timers: GuardedTimers;
   readonly hooks: WatchStreamHooks;
   readonly owner: WatchStreamOwner;
 }

@@ -4,7 +4,7 @@
  * may still arrive. Tells its observer what passes, since that is what a client is judged by.
  */
 import type { ConnectionSettings, Endpoint } from '../../../src/wire/connection-settings.js';
-import type { ConnectionHandlers, OpenConnection } from '../../../src/workers/transport/grpc-connection.js';
+import type { ConnectionHandlers, OpenConnection } from '../../../src/grpc/grpc-connection.js';
 import type { Rng } from '../../support/rng.js';
 import { FakeConnection } from './fake-connection.js';
 import type { FakeLessor } from './fake-lessor.js';

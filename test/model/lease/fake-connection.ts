@@ -9,7 +9,7 @@ import type {
   Metadata,
   StreamHandlers,
   UnaryOptions,
-} from '../../../src/workers/transport/grpc-connection.js';
+} from '../../../src/grpc/grpc-connection.js';
 import { readFields } from '../../support/raw-protobuf.js';
 import type { FakeCluster, FakeMember } from './fake-cluster.js';
 import { serveUnary } from './fake-services.js';

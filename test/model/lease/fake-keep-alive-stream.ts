@@ -1,7 +1,7 @@
 /** A LeaseKeepAlive stream of the fake cluster: both its ends. The server works it off one renewal after the other. */
 import type { EtcdError } from '../../../src/wire/errors.js';
 import { GrpcStatus, serverError } from '../../../src/wire/server-errors.js';
-import type { GrpcStream, StreamHandlers } from '../../../src/workers/transport/grpc-connection.js';
+import type { GrpcStream, StreamHandlers } from '../../../src/grpc/grpc-connection.js';
 import { int64Of, readFields, writeFields } from '../../support/raw-protobuf.js';
 import type { FakeConnection } from './fake-connection.js';
 

@@ -7,7 +7,7 @@ import type { Port } from '../../../src/wire/port.js';
 import type { PostedCommand } from '../../../src/wire/posted-command.js';
 import type { ShardPool, ShardRun } from '../../../src/main/shard-pool.js';
 import { CommandLoop } from '../../../src/workers/command-loop.js';
-import type { OpenConnection } from '../../../src/workers/transport/grpc-connection.js';
+import type { OpenConnection } from '../../../src/grpc/grpc-connection.js';
 import type { Rng } from '../../support/rng.js';
 import type { SimulatedTime } from './simulated-time.js';
 

@@ -5,7 +5,7 @@ import type { ShardInit, ShardReport } from '../../../src/wire/contract.js';
 import { EtcdError } from '../../../src/wire/errors.js';
 import { LeaseState } from '../../../src/wire/lease-state.js';
 import { CommandLoop } from '../../../src/workers/command-loop.js';
-import type { GrpcConnection, OpenConnection } from '../../../src/workers/transport/grpc-connection.js';
+import type { GrpcConnection, OpenConnection } from '../../../src/grpc/grpc-connection.js';
 
 const { port1: main, port2: shard } = new MessageChannel();
 

@@ -6,7 +6,7 @@ import { NO_CREDENTIALS } from '../../../../src/workers/credentials.js';
 import { LeaseEngine } from '../../../../src/workers/lease/lease-engine.js';
 import { globalTimers, opened } from '../../../support/global-timers.js';
 import { systemClock } from '../../../../src/workers/lease/system-clock.js';
-import { openHttp2Connection } from '../../../../src/workers/transport/http2-connection.js';
+import { openHttp2Connection } from '../../../../src/grpc/http2-connection.js';
 import { eventually } from '../../../support/poll.js';
 import { testSettings } from '../../../support/recorded-stream.js';
 import { ScriptedLessor } from './scripted-lessor.js';

@@ -1,7 +1,7 @@
 import { globalTimers } from '../../../support/global-timers.js';
 import { describe, expect, it } from 'vitest';
 import { EtcdError } from '../../../../src/wire/errors.js';
-import type { GrpcConnection, StreamHandlers } from '../../../../src/workers/transport/grpc-connection.js';
+import type { GrpcConnection, StreamHandlers } from '../../../../src/grpc/grpc-connection.js';
 import { WatchEntry } from '../../../../src/workers/watch/watch-entry.js';
 import { WatchStream } from '../../../../src/workers/watch/watch-stream.js';
 import { encodeWatchAnswer, type WatchAnswer } from '../../../support/fake-watch-store.js';
