@@ -209,10 +209,15 @@ export class Registration {
 
   #putAgainAfter(delayMs: number | undefined): void {
     if (delayMs === undefined || this.#abort.signal.aborted) return;
-    // A timer may fire up to a millisecond early by the clock that the delay was taken from: the put would come once more.
-    this.#timer = setTimeout(() => {
-      this.#putNewest();
-    }, delayMs + 1);
+    const dueMs = performanceNow() + delayMs;
+    const wait = (): void => {
+      this.#timer = setTimeout(() => {
+        // Timers count whole milliseconds and may fire up to two of them early: the put would come once more.
+        if (performanceNow() < dueMs) wait();
+        else this.#putNewest();
+      }, dueMs - performanceNow());
+    };
+    wait();
   }
 
   #stands(lease: Lease): void {

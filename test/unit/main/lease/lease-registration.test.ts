@@ -170,7 +170,7 @@ describe('a registered key', () => {
       Buffer.from('svc/me'),
       Buffer.from('v1'),
       new AbortController().signal,
-      2_000,
+      500,
     );
     // Each update is made while the one before is being told: however slow the machine, no time passes in between.
     const updates = ['old', 'new'];
@@ -202,7 +202,7 @@ describe('a registered key', () => {
       Buffer.from('svc/me'),
       Buffer.from('v1'),
       new AbortController().signal,
-      2_000,
+      500,
     );
     const stood: bigint[] = [];
     registration.on((event) => {
@@ -211,7 +211,7 @@ describe('a registered key', () => {
       else registration.update('v2');
     });
     rig.granted(0, 0);
-    await eventually(() => stood.length === 2);
+    await eventually(() => stood.length >= 2);
     await settle();
     expect(sent).toEqual(['v1', 'v2', 'v2']);
     registration.update('v3');
