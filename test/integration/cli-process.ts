@@ -52,7 +52,8 @@ export class VigilProcess {
 /** Runs a command to its end. */
 export function vigilRun(args: readonly string[], env: NodeJS.ProcessEnv = {}, stdin?: Uint8Array): Promise<Finished> {
   const run = new VigilProcess(args, env);
-  run.child.stdin.end(stdin);
+  // It may end before it has read: what it ended with tells more.
+  run.child.stdin.on('error', () => undefined).end(stdin);
   return run.finished;
 }
 

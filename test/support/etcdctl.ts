@@ -153,7 +153,8 @@ export class Etcdctl {
           else reject(new Error(`etcdctl ${args[0] ?? ''} failed: ${stderr.trim()}`, { cause: error }));
         },
       );
-      child.stdin?.end(input);
+      // It may end before it has read: what it ended with tells more.
+      child.stdin?.on('error', () => undefined).end(input);
     });
   }
 
