@@ -203,7 +203,7 @@ export class Engine {
       batch: (data) => this.router.batch(data),
       report: (report) => this.#report(shard, report),
       status: (status) => {
-        if (status.type === 'store-reset') this.#known.storeReplaced();
+        if (status.type === 'store-reset') this.#known.storeReplaced(shard);
         this.status.publish(
           status.type === 'disconnected'
             ? { ...status, error: errorFromPlain(status.error), shard }

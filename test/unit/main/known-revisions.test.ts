@@ -54,7 +54,7 @@ describe('what an engine knows of its store', () => {
     const sent = known.epoch;
     known.shardAt(0, { clusterId: OURS, revision: 1_000 });
     known.shardAt(1, { clusterId: OURS, revision: 1_000 });
-    known.storeReplaced();
+    known.storeReplaced(0);
     expect(known.highest).toBeUndefined();
     known.answered({ clusterId: OURS, revision: 1_001 }, sent);
     known.shardBrought(0, 1_001);
@@ -65,6 +65,66 @@ describe('what an engine knows of its store', () => {
     known.shardBrought(1, 1_002);
     known.answered({ clusterId: OURS, revision: 5 }, known.epoch);
     expect(known.highest).toEqual({ clusterId: OURS, revision: 5 });
+  });
+
+  it('is not forgotten once more when another shard finds the same replacement', () => {
+    const known = knownOf();
+    known.shardAt(0, { clusterId: OURS, revision: 1_000 });
+    known.shardAt(1, { clusterId: OURS, revision: 1_000 });
+    known.storeReplaced(0);
+    known.shardAt(0, { clusterId: OURS, revision: 3 });
+    const sent = known.epoch;
+    known.answered({ clusterId: OURS, revision: 8 }, sent);
+    // Still of the old store, which only this shard's own report takes back.
+    known.shardAt(1, { clusterId: OURS, revision: 1_001 });
+    known.storeReplaced(1);
+    expect(known.highest).toEqual({ clusterId: OURS, revision: 8 });
+    known.shardAt(1, { clusterId: OURS, revision: 4 });
+    known.shardBrought(1, 9);
+    known.answered({ clusterId: OURS, revision: 10 }, sent);
+    expect(known.highest).toEqual({ clusterId: OURS, revision: 10 });
+  });
+
+  it('is not forgotten for a shard that had told nothing of the old store, only heard of it', () => {
+    const known = knownOf();
+    known.shardAt(0, { clusterId: OURS, revision: 1_000 });
+    known.storeReplaced(0);
+    known.shardAt(0, { clusterId: OURS, revision: 3 });
+    known.answered({ clusterId: OURS, revision: 8 }, known.epoch);
+    known.storeReplaced(1);
+    known.shardAt(1, { clusterId: OURS, revision: 5 });
+    expect(known.highest).toEqual({ clusterId: OURS, revision: 8 });
+  });
+
+  it('is forgotten with each further store, whichever shard finds it first', () => {
+    const known = knownOf();
+    for (const shard of [0, 1]) known.shardAt(shard, { clusterId: OURS, revision: 1_000 });
+    for (const shard of [0, 1]) {
+      known.storeReplaced(shard);
+      known.shardAt(shard, { clusterId: OURS, revision: 500 });
+    }
+    known.storeReplaced(1);
+    expect(known.highest).toBeUndefined();
+    known.shardAt(1, { clusterId: OURS, revision: 200 });
+    known.storeReplaced(0);
+    known.shardAt(0, { clusterId: OURS, revision: 201 });
+    expect(known.highest).toEqual({ clusterId: OURS, revision: 201 });
+  });
+
+  it('is forgotten when a shard comes from the old store to one that never was where the new one began', () => {
+    const known = knownOf();
+    for (const shard of [0, 1]) known.shardAt(shard, { clusterId: OURS, revision: 1_000 });
+    known.storeReplaced(0);
+    known.shardAt(0, { clusterId: OURS, revision: 500 });
+    const sent = known.epoch;
+    known.storeReplaced(1);
+    known.shardAt(1, { clusterId: OURS, revision: 2 });
+    known.answered({ clusterId: OURS, revision: 501 }, sent);
+    expect(known.highest).toEqual({ clusterId: OURS, revision: 2 });
+    // And the first one follows without taking that back.
+    known.storeReplaced(0);
+    known.shardAt(0, { clusterId: OURS, revision: 3 });
+    expect(known.highest).toEqual({ clusterId: OURS, revision: 3 });
   });
 
   it('follows the engine to a cluster that took the place of the old one', () => {
