@@ -21,6 +21,7 @@ const owners = {
 const entries = [
   '^src/main/index\\.ts$',
   '^src/main/cli/vigil\\.ts$',
+  '^src/main/require-unsupported\\.cts$',
   '^src/main/relation/index\\.ts$',
   '^src/embedded/(index|testing)\\.ts$',
   // Entry files of threads, loaded by URL.

@@ -121,9 +121,9 @@ export const methods: Readonly<Record<string, MethodRow>>;
 /** Removes what dist/ holds without a source, so that a renamed file does not live on in the package. */
 function removeStale() {
   for (const name of filesIn(dist)) {
-    const stem = name.replace(/(\.d\.ts|\.js\.map|\.js)$/, '');
     if (name.endsWith('.tsbuildinfo')) continue;
-    if (stem !== name && (existsSync(join(root, 'src', `${stem}.ts`)) || existsSync(join(root, 'src', name)))) continue;
+    const source = name.replace(/(?:\.d\.(c?)ts|\.(c?)js(?:\.map)?)$/, '.$1$2ts');
+    if (source !== name && (existsSync(join(root, 'src', source)) || existsSync(join(root, 'src', name)))) continue;
     rmSync(join(dist, name));
   }
 }
@@ -131,8 +131,8 @@ function removeStale() {
 function compile() {
   const typescript = join(dirname(require.resolve('typescript/package.json')), 'bin/tsc');
   const outputs = filesIn(join(root, 'src'))
-    .filter((name) => name.endsWith('.ts') && !name.endsWith('.d.ts'))
-    .flatMap((name) => ['.js', '.d.ts'].map((suffix) => join(dist, name.replace(/\.ts$/, suffix))));
+    .filter((name) => /\.c?ts$/.test(name) && !name.endsWith('.d.ts'))
+    .flatMap((name) => ['.$1js', '.d.$1ts'].map((suffix) => join(dist, name.replace(/\.(c?)ts$/, suffix))));
   // tsc trusts its notes: it would not write again what somebody deleted.
   if (!outputs.every((name) => existsSync(name))) rmSync(buildInfo, { force: true });
   run(typescript, ['-p', 'tsconfig.json', '--incremental', '--tsBuildInfoFile', buildInfo]);

@@ -73,6 +73,20 @@ describe('the packed package on a Node that is too old', () => {
       expect(run(version, ['-e', program])).toEqual({ status: 0, stdout: `true,node-too-old,${line}\n`, stderr: '' });
     });
 
+    it.each(entries)('fails the require() of %s with that text and a code', (entry) => {
+      const program = `try { require('${entry}') } catch (error) { console.log([error instanceof Error, error.code, error.message].join()) }`;
+      const stdout = `true,node-too-old,${line}\n`;
+      expect(run(version, ['--input-type=commonjs', '-e', program])).toEqual({ status: 0, stdout, stderr: '' });
+    });
+
+    it.each(entries)('says so, and nothing of ES modules, where nobody catches the require() of %s', (entry) => {
+      writeFileSync(join(project, 'program.cjs'), `require('${entry}');\n`);
+      const { status, stdout, stderr } = run(version, ['program.cjs']);
+      expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
+      expect(stderr).toContain(`Error: ${line}`);
+      expect(stderr).not.toMatch(/ERR_REQUIRE_ESM|^\s+at /mu);
+    });
+
     it.each(entries)('says so, and shows no frame of this package, where nobody catches the import of %s', (entry) => {
       writeFileSync(join(project, 'program.js'), `import '${entry}';\n`);
       const { status, stdout, stderr } = run(version, ['program.js']);

@@ -77,6 +77,23 @@ describe('the packed package', () => {
     });
   });
 
+  it.each(['etcd-vigil', 'etcd-vigil/relation', 'etcd-vigil/embedded', 'etcd-vigil/testing'])(
+    'is the same module for require() and for import: %s',
+    (entry) => {
+      const program = `const required = require('${entry}'); import('${entry}').then((imported) => console.log(required === imported))`;
+      const args = ['--no-warnings', '--input-type=commonjs', '-e', program];
+      expect(execFileSync(process.execPath, args, { cwd: project, encoding: 'utf8' })).toBe('true\n');
+    },
+  );
+
+  it('says what to do where a Node that could otherwise use it cannot require ES modules', () => {
+    const program = `try { require('etcd-vigil') } catch (error) { console.log(error.code, error.message) }`;
+    const args = ['--no-experimental-require-module', '--input-type=commonjs', '-e', program];
+    expect(execFileSync(process.execPath, args, { cwd: project, encoding: 'utf8' })).toMatch(
+      /^ERR_REQUIRE_ESM etcd-vigil is an ES module.* use import/u,
+    );
+  });
+
   it('works through import on this Node', () => {
     const program = `import('etcd-vigil').then(({ connect }) => console.log(typeof connect))`;
     expect(execFileSync(process.execPath, ['-e', program], { cwd: project, encoding: 'utf8' })).toBe('function\n');
