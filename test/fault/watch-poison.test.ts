@@ -1,6 +1,7 @@
 /** Servers that answer with nonsense, or not at all: coded ends after a few attempts, and a process that lives on. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { createServer } from 'node:net';
 import { connect, type Etcd } from 'etcd-vigil';
 import { afterEach, describe, expect, it } from 'vitest';
 import { EtcdProcess } from '../support/etcd.js';
@@ -136,8 +137,15 @@ describe.each(matrix)('over $transport with shards $shards', (how) => {
     await eventually(() => output.includes('ready'));
     const exited = once(child, 'exit');
     await server.kill();
-    // Long enough for several attempts to connect again.
-    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    // Whatever comes there now has tried again, in vain.
+    let attempts = 0;
+    const nobody = createServer((socket) => {
+      attempts += 1;
+      socket.destroy();
+    });
+    closers.push(() => new Promise((resolve) => nobody.close(() => resolve())));
+    nobody.listen(Number(new URL(server.endpoint).port), '127.0.0.1');
+    await eventually(() => attempts >= 5);
     child.stdin.write('go\n');
     const [code] = (await exited) as [number | null]; // the event's arguments
     expect(output).toMatch(/^ready\nalive \S+ 100\n$/u);
