@@ -119,33 +119,39 @@ describe('vigil relation', () => {
   });
 });
 
-it('the shell charm renders the connection string into a compose file, and takes it away again', async () => {
+/** The shell charm, which has written its files into a folder of this name. */
+async function shellCharm(name: string): Promise<{
+  readonly model: JujuModel;
+  readonly relation: number;
+  readonly composeFile: string;
+  /** Runs the hooks that wait. */
+  readonly settle: () => Promise<unknown>;
+}> {
   const { model, relation, publish } = related();
-  const place = join(folder, 'docker');
+  const place = join(folder, name);
   const env = { VIGIL: join(folder, 'vigil'), DOCKER_FOLDER: place };
   const charms = { app: agent.overProgram(join(docker, 'dispatch'), docker, env) };
   // Its first hooks are not of interest here.
   await model.settle();
   publish();
   await model.settle(charms);
-  const compose = readFileSync(join(place, 'compose.yaml'), 'utf8');
+  return { model, relation, composeFile: join(place, 'compose.yaml'), settle: () => model.settle(charms) };
+}
+
+it('the shell charm renders the connection string into a compose file, and takes it away again', async () => {
+  const { model, relation, settle, composeFile } = await shellCharm('docker');
+  const compose = readFileSync(composeFile, 'utf8');
   expect(compose).toContain('command: -internal etcds://10.0.0.1:2379,etcds://10.0.0.2:2379\n');
   expect(compose).not.toContain('http');
   model.removeRelation(relation);
-  await model.settle(charms);
-  expect(existsSync(join(place, 'compose.yaml'))).toBe(false);
+  await settle();
+  expect(existsSync(composeFile)).toBe(false);
   expect(model.unit('app/0').status).toMatchObject({ status: 'blocked' });
 });
 
 it('a container of the shell charm sees the next key, certificate and authorities without being made anew', async () => {
-  const { model, relation, publish } = related();
-  const place = join(folder, 'rotated');
-  const env = { VIGIL: join(folder, 'vigil'), DOCKER_FOLDER: place };
-  const charms = { app: agent.overProgram(join(docker, 'dispatch'), docker, env) };
-  await model.settle();
-  publish();
-  await model.settle(charms);
-  const compose = readFileSync(join(place, 'compose.yaml'), 'utf8');
+  const { model, relation, settle, composeFile } = await shellCharm('rotated');
+  const compose = readFileSync(composeFile, 'utf8');
   const container = bindMounts(compose);
   try {
     const names = ['client.key', 'client.crt', 'ca.crt'];
@@ -153,10 +159,10 @@ it('a container of the shell charm sees the next key, certificate and authoritie
     expect(seen()).toEqual([pem.key, pem.cert, pem.ca]);
     const next = TestCertificates.text(certificates.issue('client'));
     model.publish(relation, 'etcd/0', { client_key: next.key, client_cert: next.cert, client_ca: pem.ca + pem.ca });
-    await model.settle(charms);
+    await settle();
     expect(seen()).toEqual([next.key, next.cert, pem.ca + pem.ca]);
     // The compose file is the same, so that nothing makes the container anew.
-    expect(readFileSync(join(place, 'compose.yaml'), 'utf8')).toBe(compose);
+    expect(readFileSync(composeFile, 'utf8')).toBe(compose);
   } finally {
     container.close();
   }

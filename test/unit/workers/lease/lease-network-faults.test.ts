@@ -58,15 +58,15 @@ class Rig {
     });
   }
 
-  /** Leases 7, 8 and so on, in the slots from 0. */
-  ask(count = 1): Uint32Array {
+  /** Asks for leases 7, 8 and so on, in the slots from 0. */
+  ask(count = 1, { timeoutMs = 60_000, resumed = false } = {}): Uint32Array {
     const slots = Uint32Array.from({ length: count }, (_, slot) => slot);
     for (const slot of slots) {
       this.state.leaseId[slot] = 7n + BigInt(slot);
       this.state.ttlSeconds[slot] = TTL_SECONDS;
       this.state.setStatus(slot, LeaseStatus.Pending);
     }
-    this.engine.handle({ kind: 'grant', slots, drawn: true, timeoutMs: 60_000, resumed: false });
+    this.engine.handle({ kind: 'grant', slots, drawn: true, timeoutMs, resumed });
     return slots;
   }
 
@@ -74,6 +74,12 @@ class Rig {
     const slots = this.ask(count);
     await this.pass(200);
     for (const slot of slots) expect(this.state.status(slot)).toBe(LeaseStatus.Live);
+  }
+
+  /** Lets time pass until the server has renewed lease 7. */
+  async renewedOnServer(): Promise<void> {
+    const before = this.lessor.get(7n)?.expiryMs;
+    while (this.lessor.get(7n)?.expiryMs === before) await this.pass(10);
   }
 
   pass(ms: number): Promise<void> {
@@ -98,10 +104,7 @@ describe('the lease engine', () => {
     rig.cluster.member(0).renewalMs = 1_500;
     while (rig.engine.stats().retries === 0) await rig.pass(50);
     rig.cluster.member(0).renewalMs = 0;
-    rig.cluster.streamRefusal = {
-      chance: 1,
-      refusals: [{ status: 14, text: 'etcdserver: request timed out', applied: false }],
-    };
+    rig.cluster.streamRefusal = { chance: 1, refusals: [TIMED_OUT] };
     rig.streams = 0;
     await rig.pass(4_000);
     expect(rig.streams).toBeGreaterThan(1);
@@ -171,8 +174,7 @@ describe('the lease engine', () => {
     const member = rig.cluster.member(0);
     member.latencyMs = 200;
     // Asleep while the answer of the first renewal is on its way.
-    const before = rig.lessor.get(7n)?.expiryMs;
-    while (rig.lessor.get(7n)?.expiryMs === before) await rig.pass(10);
+    await rig.renewedOnServer();
     rig.time.suspend(3_000);
     for (let step = 0; step < 100; step += 1) {
       await rig.pass(10);
@@ -186,8 +188,7 @@ describe('the lease engine', () => {
   it('renews a lease at once of which most of the time has passed in a sleep', async () => {
     rig.state.intervalMs[0] = 4_000;
     await rig.grant();
-    const before = rig.lessor.get(7n)?.expiryMs;
-    while (rig.lessor.get(7n)?.expiryMs === before) await rig.pass(10);
+    await rig.renewedOnServer();
     await rig.pass(100);
     rig.time.suspend(5_000);
     await rig.pass(10_000);
@@ -197,8 +198,7 @@ describe('the lease engine', () => {
 
   it('tells the end of a lease whose revocation is late when it has run out, a sleep included', async () => {
     await rig.grant();
-    const refusals = [{ status: 14, text: 'etcdserver: request timed out', applied: false }];
-    rig.cluster.unaryRefusal = { chance: 1, refusals };
+    rig.cluster.unaryRefusal = { chance: 1, refusals: [TIMED_OUT] };
     rig.engine.handle({ kind: 'revoke', slots: Uint32Array.of(0), timeoutMs: 500 });
     await rig.pass(1_000);
     rig.time.suspend(3_000);
@@ -210,12 +210,8 @@ describe('the lease engine', () => {
 
   it('says that time was up where a grant that was carried out without an answer is not renewed in time', async () => {
     rig.lessor.grant(7n, 60, rig.time.trueMs);
-    rig.state.leaseId[0] = 7n;
-    rig.state.ttlSeconds[0] = TTL_SECONDS;
-    rig.state.setStatus(0, LeaseStatus.Pending);
     rig.cluster.member(0).renewalMs = 2_000;
-    const slots = Uint32Array.of(0);
-    rig.engine.handle({ kind: 'grant', slots, drawn: true, timeoutMs: 500, resumed: true });
+    rig.ask(1, { timeoutMs: 500, resumed: true });
     await rig.pass(1_500);
     expect(rig.reports).toMatchObject([{ kind: 'lease-refused', error: { code: 'timeout', outcome: 'unknown' } }]);
   });
@@ -224,12 +220,8 @@ describe('the lease engine', () => {
     ['its answer is on its way', false],
     ['its answer was lost with the connection', true],
   ])('revokes at once a grant that is given up while %s', async (_case, isCut) => {
-    rig.state.leaseId[0] = 7n;
-    rig.state.ttlSeconds[0] = TTL_SECONDS;
-    rig.state.setStatus(0, LeaseStatus.Pending);
     rig.cluster.member(0).latencyMs = 20;
-    const slots = Uint32Array.of(0);
-    rig.engine.handle({ kind: 'grant', slots, drawn: true, timeoutMs: 60_000, resumed: false });
+    const slots = rig.ask();
     while (rig.lessor.get(7n) === undefined) await rig.pass(1);
     rig.engine.handle({ kind: 'revoke', slots, timeoutMs: 10_000 });
     if (isCut) for (const connection of rig.cluster.connections) connection.cut();
@@ -241,8 +233,7 @@ describe('the lease engine', () => {
   it('ends a lease that main has found past its deadline, once, also where an answer to its renewal was on its way', async () => {
     await rig.grant();
     rig.cluster.member(0).latencyMs = 200;
-    const before = rig.lessor.get(7n)?.expiryMs;
-    while (rig.lessor.get(7n)?.expiryMs === before) await rig.pass(10);
+    await rig.renewedOnServer();
     const deadlineMs = rig.state.deadlineMs[0];
     rig.state.markExpired(0);
     await rig.pass(10_000);
@@ -269,12 +260,8 @@ describe('the lease engine', () => {
 
   it('grants again what was granted in an attempt without answer and has run out since', async () => {
     rig.lessor.grant(7n, 2, rig.time.trueMs - 1_900);
-    rig.state.leaseId[0] = 7n;
-    rig.state.ttlSeconds[0] = TTL_SECONDS;
-    rig.state.setStatus(0, LeaseStatus.Pending);
     rig.cluster.member(0).latencyMs = 60;
-    const slots = Uint32Array.of(0);
-    rig.engine.handle({ kind: 'grant', slots, drawn: true, timeoutMs: 60_000, resumed: true });
+    rig.ask(1, { resumed: true });
     await rig.pass(5_000);
     expect(rig.reports.map(({ kind }) => kind)).toEqual(['lease-granted']);
     expect(rig.lessor.get(7n)).toMatchObject({ ttlSeconds: TTL_SECONDS });
