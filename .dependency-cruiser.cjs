@@ -8,6 +8,29 @@
 //
 // Otherwise main reaches the shard's code by URL, or as source where a bundle has no files. Type-only imports count: a direction that only types break is broken too.
 
+/** What each folder may import of src/ beside its own files. */
+const folders = [
+  { folder: 'wire', imports: [], comment: 'Both sides import src/wire; it imports neither.' },
+  { folder: 'grpc', imports: ['wire'], comment: 'A transport carries messages and knows nothing of etcd.' },
+  {
+    folder: 'member',
+    imports: ['grpc', 'wire'],
+    comment: 'How a member is found and judged is the same on every thread.',
+  },
+  {
+    folder: 'workers',
+    imports: ['member', 'grpc', 'wire'],
+    comment: 'A shard shares nothing with the main thread but the contract and the way to a member.',
+  },
+  {
+    folder: 'main',
+    except: '^src/main/cli/', // has a rule of its own
+    imports: ['member', 'grpc', 'wire', 'generated', 'inline'],
+    comment: 'Shard code is reached by URL or through src/inline, never by import.',
+  },
+  { folder: 'embedded', imports: ['wire', 'generated'], comment: 'The server knows nothing of its clients.' },
+];
+
 /** Packages that may be imported from one place only: a rule for each. */
 const owners = {
   piscina: '^src/main/shard-pool\\.ts$',
@@ -75,13 +98,13 @@ module.exports = {
         pathNot: inPackage('long'),
       },
     },
-    {
-      name: 'wire-is-a-leaf',
+    ...folders.map(({ folder, except, imports, comment }) => ({
+      name: `${folder}-imports-what-it-may`,
       severity: 'error',
-      comment: 'Both sides import src/wire; it imports neither.',
-      from: { path: '^src/wire/' },
-      to: { path: '^src/', pathNot: '^src/wire/' },
-    },
+      comment,
+      from: { path: `^src/${folder}/`, ...(except === undefined ? {} : { pathNot: except }) },
+      to: { path: '^src/', pathNot: `^src/(${[folder, ...imports].join('|')})/` },
+    })),
     {
       name: 'wire-does-no-io',
       severity: 'error',
@@ -89,34 +112,6 @@ module.exports = {
       // endpoint.ts asks net.isIP(), which opens nothing.
       from: { path: '^src/wire/', pathNot: '^src/wire/endpoint\\.ts$' },
       to: { path: '^(node:)?(fs|net|tls|http|https|http2|dns|dgram|child_process|worker_threads|cluster)(/|$)' },
-    },
-    {
-      name: 'grpc-imports-wire-only',
-      severity: 'error',
-      comment: 'A transport carries messages and knows nothing of etcd.',
-      from: { path: '^src/grpc/' },
-      to: { path: '^src/', pathNot: '^src/(grpc|wire)/' },
-    },
-    {
-      name: 'member-imports-grpc-and-wire-only',
-      severity: 'error',
-      comment: 'How a member is found and judged is the same on every thread.',
-      from: { path: '^src/member/' },
-      to: { path: '^src/', pathNot: '^src/(member|grpc|wire)/' },
-    },
-    {
-      name: 'workers-do-not-import-main',
-      severity: 'error',
-      comment: 'A shard shares nothing with the main thread but the contract and the way to a member.',
-      from: { path: '^src/workers/' },
-      to: { path: '^src/', pathNot: '^src/(workers|member|grpc|wire)/' },
-    },
-    {
-      name: 'main-does-not-import-workers',
-      severity: 'error',
-      comment: 'Shard code is reached by URL or through src/inline, never by import.',
-      from: { path: '^src/main/', pathNot: '^src/main/cli/' },
-      to: { path: '^src/', pathNot: '^src/(main|member|grpc|wire|generated|inline)/' },
     },
     {
       name: 'inline-is-loaded-when-asked-for',
@@ -138,12 +133,6 @@ module.exports = {
       comment: 'It hands on the entry of the shard and knows nothing else.',
       from: { path: '^src/inline/' },
       to: { pathNot: '^src/workers/shard\\.ts$' },
-    },
-    {
-      name: 'embedded-imports-wire-only',
-      severity: 'error',
-      from: { path: '^src/embedded/' },
-      to: { path: '^src/', pathNot: '^src/(embedded|wire|generated)/' },
     },
     {
       name: 'cli-uses-the-public-api',
