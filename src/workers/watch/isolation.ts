@@ -14,6 +14,12 @@ import type { WatchStream } from './watch-stream.js';
 /** Lanes at a time. What finds no place waits for one: it cannot go back to where it ends the stream of others. */
 const MAX_LANES = 16;
 
+/**
+ * Of so many places one goes to the cell that has waited longest; the others to the newest, so that what was halved is followed to its
+ * end. Without it a consumer that adds such watches all the time would keep those of others waiting for ever.
+ */
+const OLDEST_EVERY = 4;
+
 /** A stream that has lived so long may be trusted where others wait for its place. */
 const ALIVE_MS = 1000;
 
@@ -52,10 +58,12 @@ export interface IsolationOptions {
 export class Isolation {
   readonly #options: IsolationOptions;
   readonly #running = new Set<Cell>();
-  /** The newest first, which are the smallest. */
+  /** The newest last, which are the smallest. */
   readonly #parked: Cell[] = [];
   readonly #cellOf = new Map<WatchEntry, Cell>();
   #endedInARow = 0;
+  /** Places given so far. */
+  #placed = 0;
 
   constructor(options: IsolationOptions) {
     this.#options = options;
@@ -161,12 +169,17 @@ export class Isolation {
 
   #runParked(): void {
     while (this.#running.size < MAX_LANES) {
-      const cell = this.#parked.pop();
+      const cell = this.#nextParked();
       if (cell === undefined) return;
       cell.lane = this.#options.makeLane(cell, cell.fragments);
       this.#running.add(cell);
       this.#options.lanes.addIsolated(cell.lane);
       if (cell.waiting.size > 0) cell.lane.want();
     }
+  }
+  #nextParked(): Cell | undefined {
+    if (this.#parked.length === 0) return undefined;
+    this.#placed += 1;
+    return this.#placed % OLDEST_EVERY === 0 ? this.#parked.shift() : this.#parked.pop();
   }
 }
