@@ -76,7 +76,7 @@ async function rig(ttlSeconds: number): Promise<Rig> {
 
 describe('the lease engine', () => {
   it('sends renewals of a tick in few writes, and never two of a lease at once', async () => {
-    const { lessor, grant, ended, engine } = await rig(10);
+    const { lessor, grant, ended, engine } = await rig(60);
     await grant(500, 400);
     await eventually(() => engine.stats().keepAlives > 3_000);
     expect(lessor.doubled.size).toBe(0);
@@ -85,7 +85,7 @@ describe('the lease engine', () => {
   });
 
   it('ends leases that the server refuses to renew alone, although each ended the stream of all', async () => {
-    const { lessor, grant, ended, engine, state } = await rig(6);
+    const { lessor, grant, ended, engine, state } = await rig(60);
     const poisoned = [3, 77, 78, 199];
     for (const slot of poisoned) lessor.poisoned.add(BigInt(1_000 + slot));
     await grant(200, 500);
