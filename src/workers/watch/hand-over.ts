@@ -17,7 +17,8 @@ const SWEEP_MS = 250;
 
 /**
  * etcd looks for the history of new watches ten times a second. One that has not been refused for so long has its own, where nothing
- * else shows it: on servers whose answers to progress requests cannot be believed.
+ * else shows it: on servers whose answers to progress requests cannot be believed, and on the others where such an answer does not
+ * come, since etcd gives none while a watch on the same stream is behind or begins in the future. With an answer nobody waits.
  */
 export const SETTLE_MS = 3_000;
 
