@@ -148,7 +148,7 @@ describe('the lease engine', () => {
 
   it('ends everything as halted once the heartbeat is too old, and nothing twice', async () => {
     const { engine, grant, ended, state } = await rig(10);
-    state.livenessMs = 600;
+    state.livenessMs = 1_500;
     const beat = setInterval(() => (state.heartbeatMs = systemClock.monotonicMs()), 50);
     state.heartbeatMs = systemClock.monotonicMs();
     await grant(50, 0);
