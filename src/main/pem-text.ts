@@ -92,7 +92,13 @@ export function openKey(text: string, passphrase: string | undefined, name: stri
 function whyClosed(isEncrypted: boolean, error: unknown): string {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   if (!isEncrypted) return `holds a private key that cannot be read (${code}): it is damaged, or of an unknown kind`;
-  if (/DECRYPT|CIPHERFINAL|ASN1|DECODE|BAD_PASSWORD|INTERRUPTED/u.test(code) && !/UNSUPPORTED/u.test(code))
-    return 'is not opened by the passphrase in tls.passphrase or tls.passphraseFile';
+  const isUndone = /DECRYPT|CIPHERFINAL|ASN1|DECODE|BAD_PASSWORD|INTERRUPTED/u.test(code) && !/UNSUPPORTED/u.test(code);
+  if (isUndone || isJunk(error)) return 'is not opened by the passphrase in tls.passphrase or tls.passphraseFile';
   return `is encrypted in a way that this Node cannot read (${code}): write it anew with 'openssl pkcs8 -topk8'`;
+}
+
+/** One wrong passphrase in 256 seems to decrypt the key, into bytes that are none: OpenSSL calls those unsupported, too. */
+function isJunk(error: unknown): boolean {
+  const stack = error instanceof Error && 'opensslErrorStack' in error ? error.opensslErrorStack : undefined;
+  return Array.isArray(stack) && stack.some((line) => /asn1 encoding routines/u.test(String(line)));
 }

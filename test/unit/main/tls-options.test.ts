@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { createPrivateKey } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -67,6 +68,25 @@ describe('an encrypted key', () => {
     );
     for (const passphrase of ['wrong horse', '', ` ${PASSPHRASE}`])
       expect(await refusal({ cert, key: encrypted, passphrase })).toMatch(/tls\.key is not opened by the passphrase/u);
+  });
+
+  it.each([
+    ['PKCS#8', []],
+    ['the traditional form', ['-traditional']],
+  ])('is named as such where another passphrase decrypts it into bytes that are no key: %s', async (_name, how) => {
+    const encrypted = certificates.encrypted(pair, PASSPHRASE, how);
+    const codeOf = (passphrase: string): unknown => {
+      try {
+        return createPrivateKey({ key: encrypted, passphrase });
+      } catch (error) {
+        return error instanceof Error && 'code' in error ? error.code : error;
+      }
+    };
+    // One in 256 does.
+    let number = 0;
+    while (codeOf(`wrong horse ${String(number)}`) === 'ERR_OSSL_BAD_DECRYPT') number += 1;
+    const passphrase = `wrong horse ${String(number)}`;
+    expect(await refusal({ cert, key: encrypted, passphrase })).toMatch(/tls\.key is not opened by the passphrase/u);
   });
 
   it('is named as one that cannot be read where its cipher is not known any more', async () => {
