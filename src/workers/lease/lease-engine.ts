@@ -169,11 +169,14 @@ export class LeaseEngine {
     const nowMs = this.#init.clock.monotonicMs();
     for (const slot of slots) {
       this.#table.enter(slot, SlotState.Waiting, 0, 0);
-      this.#hurry(renewalIntervalMs(this.#table.ttlSeconds(slot), this.#state.intervalMs[slot] ?? 0));
+      // A halt before this shard had looked at main's count of them is only to be seen here.
+      const end = this.#table.givenUp(slot);
+      if (end !== undefined) this.#table.endLease(slot, end);
+      else this.#hurry(renewalIntervalMs(this.#table.ttlSeconds(slot), this.#state.intervalMs[slot] ?? 0));
     }
     const { hung } = this.#halts.look(nowMs);
     if (hung) this.#haltAll();
-    else this.#renewer.renewSoon(slots);
+    else this.#renewer.renewSoon(slots.filter((slot) => this.#isTaken(slot)));
   }
 
   #reschedule(slots: Uint32Array): void {

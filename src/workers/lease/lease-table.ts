@@ -95,6 +95,18 @@ export class LeaseTable {
     return this.isHeld(slot) && this.shared.status(slot) === LeaseStatus.Expired;
   }
 
+  /** How main has given up a lease that this shard is to take over, since it asked for that; `undefined` where it has not. */
+  givenUp(slot: number): 'expired' | 'halted' | undefined {
+    switch (this.shared.status(slot)) {
+      case LeaseStatus.Expired:
+        return 'expired';
+      case LeaseStatus.Halted:
+        return 'halted';
+      default:
+        return undefined;
+    }
+  }
+
   has(slot: number, flag: number): boolean {
     return ((this.flags[slot] ?? 0) & flag) !== 0;
   }

@@ -26,9 +26,11 @@ afterEach(async () => {
   open = [];
 });
 
-async function rig(ttlSeconds: number): Promise<Rig> {
+/** @param before what main and earlier shards did with the state. */
+async function rig(ttlSeconds: number, before?: (state: LeaseState) => void): Promise<Rig> {
   const lessor = await ScriptedLessor.start(ttlSeconds);
   const state = LeaseState.allocate(4_096);
+  before?.(state);
   const reports: LeaseReport[] = [];
   const engine = new LeaseEngine({
     settings: testSettings({ endpoints: [lessor.server.endpoint] }),
@@ -126,6 +128,31 @@ describe('the lease engine', () => {
     await eventually(() => ended().length === 1);
     expect(ended()).toMatchObject([{ slot: 1, reason: 'expired' }]);
     expect(lessor.renewals.has(1_001n)).toBe(false); // a lease past its deadline is never sent
+  });
+
+  it('ends adopted leases that main has given up since it asked for them, and renews none of those', async () => {
+    const { engine, ended, lessor } = await rig(60, (state) => {
+      for (const slot of [0, 1, 2]) {
+        state.leaseId[slot] = BigInt(1_000 + slot);
+        state.ttlSeconds[slot] = 60;
+        state.deadlineMs[slot] = systemClock.monotonicMs() + 60_000;
+        state.setStatus(slot, LeaseStatus.Live);
+      }
+      // Main hung while this shard was starting; what it granted afterwards is a lease of its own.
+      state.markExpired(1);
+      state.markHalted();
+      state.requestHalt();
+      state.setStatus(2, LeaseStatus.Live);
+    });
+    engine.handle({ kind: 'adopt', slots: Uint32Array.of(0, 1, 2) });
+    await eventually(() => (lessor.renewals.get(1_002n) ?? 0) > 0);
+    await eventually(() => ended().length === 2);
+    expect(ended().sort((a, b) => a.slot - b.slot)).toMatchObject([
+      { slot: 0, reason: 'halted' },
+      { slot: 1, reason: 'expired' },
+    ]);
+    expect([...lessor.renewals.keys()]).toEqual([1_002n]);
+    expect(engine.stats().leases).toBe(1);
   });
 
   it('answers revoke, forget and repeated commands once for each slot', async () => {
