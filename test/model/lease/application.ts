@@ -196,14 +196,9 @@ export class Application {
       const { time, lessor } = this.#cluster;
       if (isThere) lessor.grant(leaseId, this.#rng.integer(2, 20), time.trueMs);
       const what = this.#name(`keep ${String(leaseId)} ${isThere ? '' : '(not there)'}`);
-      const asked = this.#etcd.leases.keepAlive(leaseId).then((lease) => {
-        this.#take(this.#ledger.take(lease));
-      });
-      this.#track(what, asked, CALL_TIMEOUT_MS, [...TROUBLE, 'lease-not-found', 'lease-ended']);
+      this.#track(what, this.#keep(leaseId), CALL_TIMEOUT_MS, [...TROUBLE, 'lease-not-found', 'lease-ended']);
       if (!this.#rng.chance(0.3)) return;
-      const again = this.#etcd.leases.keepAlive(leaseId).then((lease) => {
-        this.#take(this.#ledger.take(lease));
-      });
+      const again = this.#keep(leaseId);
       this.#track(`${what}, again`, again, 2 * CALL_TIMEOUT_MS, [...TROUBLE, 'lease-not-found', 'lease-ended']);
     },
     'set an interval': () => {
@@ -365,6 +360,15 @@ export class Application {
       this.#track(this.#name('list'), asked, 5_000, TROUBLE);
     },
   };
+
+  async #keep(leaseId: bigint): Promise<void> {
+    try {
+      this.#take(this.#ledger.take(await this.#etcd.leases.keepAlive(leaseId)));
+    } catch (error) {
+      this.#ledger.notKept(leaseId);
+      throw error;
+    }
+  }
 
   #revoke(held: Held): void {
     const timeoutMs = this.#rng.pick([undefined, 500, 5_000]);

@@ -68,6 +68,8 @@ export class LeaseLedger implements ClusterObserver {
   readonly #boundMs = new Map<bigint, number>();
   /** The same without answers that came when the lease may have been over already. */
   readonly #surelyMs = new Map<bigint, number>();
+  /** When a hold of an id was last over, on the true clock: the next one renews at once, whatever that one left on its way. */
+  readonly #overMs = new Map<bigint, number>();
   /** When the grant that was answered last was sent. */
   readonly #grantedMs = new Map<bigint, number>();
   readonly #denied = new Map<bigint, 'unknown' | 'refused'>();
@@ -115,11 +117,12 @@ export class LeaseLedger implements ClusterObserver {
     this.#mustBeOpen('a renewal was sent');
     const ttlSeconds = this.cluster.lessor.get(leaseId)?.ttlSeconds ?? 0;
     const patienceMs = this.#isUrgent(leaseId, ttlSeconds) ? 0 : Math.max(1_000, (ttlSeconds * 1_000) / 6);
+    // A clock that was set may have looked like a sleep, in which the time of what was sent had passed.
+    const countsMs = Math.max(this.#overMs.get(leaseId) ?? -Infinity, this.#trouble.waryMs());
     for (const connection of this.cluster.connections) {
       for (const stream of connection.streams) {
         for (const other of stream.unanswered) {
-          // A clock that was set may have looked like a sleep, in which its time had passed.
-          if (other.leaseId !== leaseId || other.sentMs <= this.#trouble.waryMs()) continue;
+          if (other.leaseId !== leaseId || other.sentMs <= countsMs) continue;
           if (this.#time.trueMs - other.sentMs < patienceMs - this.#slackMs)
             this.fail(
               `lease ${leaseId} is renewed while a renewal of it is on its way for ${this.#time.trueMs - other.sentMs} of ${patienceMs} ms`,
@@ -198,6 +201,11 @@ export class LeaseLedger implements ClusterObserver {
       this.#ended(held, end);
     });
     return held;
+  }
+
+  /** A lease was not kept alive after all, so another call that wanted it begins anew. */
+  notKept(leaseId: bigint): void {
+    if (this.held.get(leaseId)?.lease.isAlive() !== true) this.#overMs.set(leaseId, this.#time.trueMs);
   }
 
   released(held: Held): void {
@@ -288,6 +296,7 @@ export class LeaseLedger implements ClusterObserver {
     const { leaseId } = held.lease;
     held.ends.push(end);
     held.endedMs ??= this.#time.monotonicMs;
+    this.#overMs.set(leaseId, this.#time.trueMs);
     if (end.leaseId !== leaseId) this.fail(`lease ${leaseId} got the end of ${end.leaseId}`);
     if (held.ends.length > 1) this.fail(`lease ${leaseId} ended twice`);
     if (held.lease.isAlive()) this.fail(`lease ${leaseId} ended and is alive`);
