@@ -6,15 +6,22 @@ const WINDOW_MS = 60_000;
 export class CrashCount {
   readonly #now: () => number;
   #times: number[] = [];
+  /** Since one was ready. Starts that take too long do not fall into one window. */
+  #sinceReady = 0;
 
   constructor(now: () => number) {
     this.#now = now;
   }
 
-  /** Counts a crash. True when it was one too many: five within a minute. */
+  ready(): void {
+    this.#sinceReady = 0;
+  }
+
+  /** Counts a crash. True when it was one too many: five within a minute, or five without one that became ready. */
   add(): boolean {
+    this.#sinceReady += 1;
     const now = this.#now();
     this.#times = [...this.#times.filter((time) => now - time < WINDOW_MS), now];
-    return this.#times.length >= LIMIT;
+    return this.#times.length >= LIMIT || this.#sinceReady >= LIMIT;
   }
 }

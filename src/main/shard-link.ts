@@ -22,6 +22,7 @@ import { packCommand, type PostedCommand } from '../wire/posted-command.js';
 import { clearTimeout, setTimeout } from '../wire/timers.js';
 import { CrashCount } from './crash-count.js';
 import { whileRunning } from './running-limit.js';
+import { endError, failedForGood, notReady, unreadable } from './shard-errors.js';
 import type { ShardRun } from './shard-pool.js';
 import { StatsRequests } from './stats-requests.js';
 
@@ -54,7 +55,7 @@ export interface LinkOptions {
   readonly start: (init: ShardInit) => ShardRun;
   readonly owner: LinkOwner;
   readonly now: () => number;
-  /** A worker must be ready within this, or it counts as crashed. Blocks of this thread do not count. Default 30 s. */
+  /** A worker must be ready within this, or it counts as crashed; the first one fails. Blocks of this thread do not count. Default 30 s. */
   readonly startLimitMs?: number | undefined;
 }
 
@@ -232,17 +233,17 @@ export class ShardLink {
     }
   }
 
-  /** Gives a shard up that still runs. */
+  /** One that never ran will not run the next time either; one whose predecessor ran was unlucky, and counts. */
+  get #neverRan(): boolean {
+    return this.#state.kind === 'starting' && this.#epoch === 1;
+  }
+
+  /** Gives a shard up whose thread lives. */
   #retire(port: LinkPort): void {
     if ((this.#state.kind !== 'starting' && this.#state.kind !== 'running') || this.#state.port !== port) return;
     const isStarting = this.#state.kind === 'starting';
-    this.#failure ??= new EtcdError(
-      isStarting
-        ? `the worker was not ready within ${String(this.#options.startLimitMs ?? START_LIMIT_MS)} ms`
-        : 'a message of the worker could not be read',
-      { code: 'internal' },
-    );
-    if (isStarting) {
+    this.#failure ??= isStarting ? notReady(this.#options.startLimitMs ?? START_LIMIT_MS) : unreadable();
+    if (this.#neverRan) {
       this.#giveUp(this.#failure);
       return;
     }
@@ -277,9 +278,7 @@ export class ShardLink {
       case 'replacing': {
         const error = this.#failure ?? endError(cause);
         this.#failure = undefined;
-        // One that never ran will not run the next time either; one whose predecessor ran was unlucky, and counts.
-        const neverRan = this.#state.kind === 'starting' && this.#epoch === 1;
-        if (neverRan || this.#crashes.add()) this.#fail(error);
+        if (this.#neverRan || this.#crashes.add()) this.#fail(error);
         else this.#replace(error);
         return;
       }
@@ -302,10 +301,7 @@ export class ShardLink {
   }
 
   #fail(cause: EtcdError): void {
-    const error = new EtcdError(`shard ${String(this.shard)} failed for good: ${cause.message}`, {
-      code: 'shard-failed',
-      cause,
-    });
+    const error = failedForGood(this.shard, cause);
     this.#enter({ kind: 'failed', error });
     this.#stats.drop();
     this.#owner.failed(error);
@@ -340,6 +336,7 @@ export class ShardLink {
       ready: () => {
         if (this.#state.kind !== 'starting') return;
         this.#enter({ kind: 'running', port: this.#state.port });
+        this.#crashes.ready();
         if (this.#epoch === 1) this.#owner.ready(this.#epoch);
       },
       status: (report) => this.#owner.status(report.status),
@@ -391,10 +388,4 @@ export class ShardLink {
     this.#state = next;
     for (const resolve of this.#settled.splice(0)) resolve();
   }
-}
-
-function endError(cause: unknown): EtcdError {
-  if (cause === undefined) return new EtcdError('the worker ended without being told to', { code: 'internal' });
-  const message = cause instanceof Error ? cause.message : String(cause);
-  return new EtcdError(`the worker crashed: ${message}`, { code: 'internal', cause });
 }

@@ -33,6 +33,8 @@ export class LeaseUpkeep {
       const rows = slots.owner(slot);
       if (rows === undefined) continue;
       const row = slots.row(slot);
+      // Marks it where it has run out while no shard ran: several may have been slow to start.
+      rows.isAlive(row);
       const reason = reasonOfStatus(slots.state.status(slot));
       if (reason !== undefined) {
         // Written before it was reported, and the report died with the worker.

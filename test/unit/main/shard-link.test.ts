@@ -308,6 +308,42 @@ describe('a link', () => {
     expect(told.filter(([kind]) => kind === 'failed')).toHaveLength(1);
   });
 
+  test('replaces a replacement that is slow to start, as if it had crashed', async () => {
+    const { link, shards, told } = setup(undefined, undefined, 600);
+    link.start();
+    last(shards).report({ kind: 'ready' });
+    await link.ready();
+    last(shards).crash();
+    await until(() => shards.length === 2);
+    const slow = last(shards);
+    await until(() => slow.commands.some(({ kind }) => kind === 'stop'));
+    slow.report({ kind: 'ready' }); // too late: it was given up
+    slow.crash();
+    await until(() => shards.length === 3);
+    last(shards).report({ kind: 'ready' });
+    await link.ready();
+    expect([link.state, link.epoch]).toEqual(['running', 3]);
+    expect(told.map(([kind]) => kind)).toEqual(['ready', 'replaced', 'replaced']);
+    expect(told.at(-1)?.[2]).toBe('the worker was not ready within 600 ms');
+  });
+
+  test('fails for good when five have ended in a row and none was ready, however far apart', async () => {
+    const clock = { ms: 0 };
+    const { link, shards, told } = setup(() => (clock.ms += 60_001));
+    link.start();
+    for (let run = 0; run < 2; run += 1) {
+      last(shards).report({ kind: 'ready' });
+      await link.ready();
+      for (let crash = 0; crash < (run === 0 ? 4 : 5); crash += 1) {
+        const count = shards.length;
+        last(shards).crash();
+        await until(() => shards.length > count || link.state === 'failed');
+        expect(link.state).toBe(crash < 4 ? 'starting' : 'failed');
+      }
+    }
+    expect(told.filter(([kind]) => kind === 'failed')).toHaveLength(1);
+  });
+
   test('stops in order: told, waited for, its port closed; afterwards nothing is sent', async () => {
     const { link, shards, told } = setup();
     link.start();

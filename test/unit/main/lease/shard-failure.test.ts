@@ -101,6 +101,17 @@ describe('with a shard that failed for good and others that live', () => {
     await revoked;
   });
 
+  it('a lease that ran out while no worker was there to renew it ends when the next one is started', async () => {
+    const rig = leaseRig();
+    const asked = rig.leases.grantMany(2, { ttlSeconds: 10 });
+    rig.granted(0, 0, 1);
+    const many = await asked;
+    rig.state(0).deadlineMs[0] = 1;
+    expect(rig.leases.resume(0)).toEqual([{ kind: 'adopt', slots: Uint32Array.of(1) }]);
+    await expect(many.at(0).ended).resolves.toMatchObject({ reason: 'expired' });
+    expect([many.at(0).isAlive(), many.at(1).isAlive()]).toEqual([false, true]);
+  });
+
   it('a session that lost its lease with the shard is granted another one', async () => {
     const rig = leaseRig({ shards: 2 });
     const session = rig.leases.session({ ttlSeconds: 10 });
