@@ -112,7 +112,7 @@ export class Etcd {
 
   /**
    * Ends all watches as cancelled (on the servers, too), the worker threads, and running calls with code `closed`; frees
-   * the name. Afterwards nothing of it keeps the process alive. Calling it again does nothing more.
+   * the name. Leases end as `released`: none is revoked, so they run out on the servers. Afterwards nothing of it keeps the process alive. Calling it again does nothing more.
    */
   async close(): Promise<void> {
     await this.#engine.close();

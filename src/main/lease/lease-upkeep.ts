@@ -5,6 +5,7 @@
 import { dispatch, type Handlers } from '../../wire/contract.js';
 import { errorFromPlain, errorToPlain, type EtcdError } from '../../wire/errors.js';
 import type { LeaseCommand, LeaseReport } from '../../wire/lease-contract.js';
+import { CallLimit } from './call-limit.js';
 import { CALL_TIMEOUT_MS } from './lease-options.js';
 import type { LeaseRoom } from './lease-room.js';
 import { reasonOfStatus, type LeaseRows } from './lease-rows.js';
@@ -47,11 +48,12 @@ export class LeaseUpkeep {
 
   /**
    * A shard failed for good: nobody renews its leases any longer. What was asked of it, grants and revocations, another one
-   * does, where one lives.
+   * does, where one lives; where none does, revocations are asked for from here.
    */
   failed(shard: number, error: EtcdError): void {
     const slots = this.#room.slots(shard);
     const moved = new Map<number, Resumption>();
+    const unrevoked: bigint[] = [];
     for (const slot of [...slots.used()]) {
       const rows = slots.owner(slot);
       const row = slots.row(slot);
@@ -64,9 +66,15 @@ export class LeaseUpkeep {
         resumption.add(rows, row);
         moved.set(to, resumption);
       } else if (work === 'grant' || work === 'keep-alive') rows?.refused(row, error);
-      else rows?.ended(row, 'halted', errorToPlain(error));
+      else {
+        rows?.ended(row, 'halted', errorToPlain(error));
+        if (rows !== undefined && work === 'revoke') unrevoked.push(rows.leaseId(row));
+      }
       slots.give(slot);
     }
+    // Nobody may wait for these: an aborted grant, a call that was given up.
+    const limit = new CallLimit({}, CALL_TIMEOUT_MS);
+    this.#room.revokeElsewhere(unrevoked, limit).catch(() => undefined);
     for (const [to, resumption] of moved) for (const command of resumption.commands()) this.#room.send(to, command);
   }
 
@@ -147,7 +155,9 @@ class Resumption {
       // Given up before the answer to its grant: it must be known to be there, or not, before it can be revoked.
       if (rows.isPending(row)) this.#grant(rows, slot);
       else this.#lists.adopt.push(slot);
-      this.#revoke.set(timeoutMs, [...(this.#revoke.get(timeoutMs) ?? []), slot]);
+      const slots = this.#revoke.get(timeoutMs);
+      if (slots === undefined) this.#revoke.set(timeoutMs, [slot]);
+      else slots.push(slot);
     } else {
       this.#lists[resumption].push(slot);
     }

@@ -30,12 +30,15 @@ import {
 } from './lease-options.js';
 import { LeaseUpkeep } from './lease-upkeep.js';
 import { leaseIdsOf } from './lease-ids.js';
-import { LeaseRoom } from './lease-room.js';
+import { LeaseRoom, type RowOfLease } from './lease-room.js';
 import { LeaseRows } from './lease-rows.js';
 import type { LeasePut, LeaseRpc, LeaseTimeToLive } from './lease-rpc.js';
 import { LeaseSession } from './lease-session.js';
 import { Registration } from './lease-registration.js';
 import { ServerRevoker } from './server-revoker.js';
+
+/** What a revocation waits for first, and what goes on without it. */
+const GRANT = ['the grant of the lease', '; it is revoked as soon as it was granted'] as const;
 
 export interface LeasesInit {
   readonly link: LeaseLink;
@@ -203,25 +206,7 @@ export class Leases {
       await this.#revokeOne(only, limit);
       return;
     }
-    const elsewhere: bigint[] = [];
-    const here = new Map<LeaseRows, number[]>();
-    const work: Promise<void>[] = [];
-    const held = this.#room.all();
-    for (const leaseId of new Set(leaseIds)) {
-      const found = held.get(leaseId);
-      if (found === undefined) elsewhere.push(leaseId);
-      else if (found.rows.isAsked(found.row)) work.push(this.#revokeOne(leaseId, limit));
-      else {
-        const which = here.get(found.rows);
-        if (which === undefined) here.set(found.rows, [found.row]);
-        else which.push(found.row);
-      }
-    }
-    for (const [rows, which] of here) work.push(rows.revoke(which, limit));
-    work.push(this.#revoker.many(elsewhere, limit));
-    for (const result of await Promise.allSettled(work)) {
-      if (result.status === 'rejected' && !isNotFound(result.reason)) throw result.reason;
-    }
+    await this.#revokeMany(new Set(leaseIds), limit);
   }
 
   /** What the server says of a lease; with `keys`, the keys attached to it. `undefined` where it does not know the lease. */
@@ -312,6 +297,38 @@ export class Leases {
     }
   }
 
+  /** Looks at every lease once, however many are named, and once more for those that are being granted. */
+  async #revokeMany(leaseIds: Iterable<bigint>, limit: CallLimit): Promise<void> {
+    const elsewhere: bigint[] = [];
+    const asked: bigint[] = [];
+    const askedRows = new Set<LeaseRows>();
+    const here = new Map<LeaseRows, number[]>();
+    const held = this.#room.all();
+    for (const leaseId of leaseIds) {
+      const found = held.get(leaseId);
+      if (found === undefined) elsewhere.push(leaseId);
+      else if (found.rows.isAsked(found.row)) {
+        if (revokeWhenAnswered(found)) {
+          asked.push(leaseId);
+          askedRows.add(found.rows);
+        } else elsewhere.push(leaseId);
+      } else {
+        const which = here.get(found.rows);
+        if (which === undefined) here.set(found.rows, [found.row]);
+        else which.push(found.row);
+      }
+    }
+    const work = Array.from(here, ([rows, which]) => rows.revoke(which, limit));
+    work.push(this.#revoker.many(elsewhere, limit));
+    if (asked.length > 0) {
+      const answered = Promise.all(Array.from(askedRows, (rows) => rows.answered()));
+      work.push(limit.race(answered, ...GRANT).then(() => this.#revokeMany(asked, limit)));
+    }
+    for (const result of await Promise.allSettled(work)) {
+      if (result.status === 'rejected' && !isNotFound(result.reason)) throw result.reason;
+    }
+  }
+
   async #revokeOne(leaseId: bigint, limit: CallLimit): Promise<void> {
     for (let found = this.#room.find(leaseId); found !== undefined; found = this.#room.find(leaseId)) {
       const { rows, row } = found;
@@ -319,11 +336,8 @@ export class Leases {
         await rows.revoke([row], limit);
         return;
       }
-      // Also where this call ends before the grant does: nobody is to hold it then.
-      rows.revokeWhenGranted(row);
-      // It exists already where only its first renewal is waited for.
-      if (rows.ttlSeconds === 0) break;
-      await limit.race(rows.answered(), 'the grant of the lease', '; it is revoked as soon as it was granted');
+      if (!revokeWhenAnswered(found)) break;
+      await limit.race(rows.answered(), ...GRANT);
     }
     await this.#revoker.one(leaseId, limit);
   }
@@ -339,6 +353,13 @@ function drawIds(count: number): BigInt64Array {
     if (high === 0 && halves[i + LOW_HALF] === 0) halves[i + LOW_HALF] = 1;
   }
   return ids;
+}
+
+/** False where the lease need not be waited for: it exists already where only its first renewal is asked for. */
+function revokeWhenAnswered({ rows, row }: RowOfLease): boolean {
+  // Also where the call ends before the grant does: nobody is to hold it then.
+  rows.revokeWhenGranted(row);
+  return rows.ttlSeconds !== 0;
 }
 
 function closedError(): EtcdError {
