@@ -83,6 +83,17 @@ export class LeaseRoom implements RowsRoom {
     return asked;
   }
 
+  /** What was held under the id of a lease that was granted is gone, whatever was told of it. */
+  supersede(rows: LeaseRows, row: number): void {
+    const leaseId = rows.leaseId(row);
+    for (const slots of this.shards) {
+      for (const slot of slots.slotsOf(leaseId)) {
+        const other = slots.owner(slot);
+        if (other?.isLive(slots.row(slot)) === true) other.superseded(slots.row(slot));
+      }
+    }
+  }
+
   /** As {@link find}, of all leases at once. */
   all(): Map<bigint, RowOfLease> {
     const found = new Map<bigint, RowOfLease>();

@@ -32,6 +32,8 @@ export interface RowsRoom {
   revoke(rows: LeaseRows, which: readonly number[], timeoutMs: number): void;
   /** By calls of their own; those that the server does not know count as revoked. */
   revokeElsewhere(leaseIds: readonly bigint[], limit: CallLimit): Promise<void>;
+  /** The row's lease was granted, with an id that its caller chose. */
+  supersede(rows: LeaseRows, row: number): void;
 }
 
 export type LeaseEndListener = (end: LeaseEnd) => void;
@@ -264,6 +266,12 @@ export class LeaseRows implements LeaseBacking {
     this.#room.command('forget', this, live);
   }
 
+  /** A lease of the same id was granted since, so this one is gone. */
+  superseded(row: number): void {
+    this.#ended(row, 'lost', undefined);
+    this.#room.command('forget', this, [row]);
+  }
+
   /** The engine closes: every lease is given back, every grant fails. Nothing is sent. */
   close(error: EtcdError): void {
     for (let row = 0; row < this.count; row += 1) {
@@ -277,6 +285,7 @@ export class LeaseRows implements LeaseBacking {
 
   granted(row: number): void {
     if (this.#phase[row] !== Phase.Asked) return;
+    if (!this.drawn && this.ttlSeconds > 0) this.#room.supersede(this, row);
     this.#phase[row] = Phase.Live;
     this.#answered();
     if (!this.#unwanted.delete(row)) return;

@@ -71,7 +71,8 @@ export class Leases {
 
   /**
    * Grants a lease, which a worker thread keeps alive from then on. Safe to retry by itself: the id is chosen here, so a
-   * grant whose answer was lost is recognised.
+   * grant whose answer was lost is recognised. With a `leaseId` that is held here and was granted anew, the lease before it ends
+   * as `lost`.
    *
    * @throws EtcdError `lease-exists` where `leaseId` is taken, `timeout` where no member answered in time, `aborted`.
    */

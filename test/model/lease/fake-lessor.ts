@@ -9,6 +9,8 @@ export interface ServerLease {
   /** When it runs out; it is revoked at the next scan after that. */
   expiryMs: number;
   readonly keys: Set<string>;
+  /** How it went, once it is gone. */
+  removed: Removal | undefined;
 }
 
 export interface ServerKey {
@@ -49,7 +51,13 @@ export class FakeLessor {
     this.expire(nowMs);
     if (this.#leases.has(leaseId)) return undefined;
     const granted = Math.max(MIN_TTL_SECONDS, ttlSeconds);
-    const lease = { leaseId, ttlSeconds: granted, expiryMs: nowMs + granted * 1_000, keys: new Set<string>() };
+    const lease = {
+      leaseId,
+      ttlSeconds: granted,
+      expiryMs: nowMs + granted * 1_000,
+      keys: new Set<string>(),
+      removed: undefined,
+    };
     this.#leases.set(leaseId, lease);
     this.#removed.delete(leaseId);
     return lease;
@@ -108,6 +116,7 @@ export class FakeLessor {
     if (lease === undefined) return false;
     this.#leases.delete(leaseId);
     this.#removed.set(leaseId, how);
+    lease.removed = how;
     for (const key of lease.keys) this.keys.delete(key);
     return true;
   }

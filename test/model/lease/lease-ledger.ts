@@ -6,6 +6,7 @@ import type { Lease } from '../../../src/main/lease/lease.js';
 import type { LeaseEnd } from '../../../src/main/lease/lease-end.js';
 import { EtcdError } from '../../../src/wire/errors.js';
 import type { ClusterObserver, FakeCluster } from './fake-cluster.js';
+import type { ServerLease } from './fake-lessor.js';
 import type { SimulatedTime } from './simulated-time.js';
 
 /** Rounding of sums of doubles. */
@@ -23,6 +24,10 @@ const RECOVERY_MS = 6_000;
 /** One lease as the application holds it. */
 export interface Held {
   readonly lease: Lease;
+  /** On the server, as it was when the application got it; another one may have its id later. */
+  readonly server: ServerLease | undefined;
+  /** A revocation of its id was on its way since before it was granted, meant for the one that was released then. */
+  readonly mayBeHit: boolean;
   /** A session's: whoever releases it ends the session. */
   readonly isSessions: boolean;
   readonly ends: LeaseEnd[];
@@ -31,6 +36,8 @@ export interface Held {
   /** Revocations of the application that are on their way. */
   revoking: number;
   revokedMs: number | undefined;
+  /** When the last revocation was answered, on the true clock. */
+  answeredMs: number | undefined;
   endedMs: number | undefined;
   /** It has been seen dead, so it must stay so. On a clock that stands still while no thread runs. */
   deadSinceMs: number | undefined;
@@ -186,13 +193,17 @@ export class LeaseLedger implements ClusterObserver {
     if (before?.lease === lease) return before;
     if (before !== undefined && before.ends.length === 0 && before.revoking === 0)
       this.fail(`lease ${lease.leaseId} is held twice`);
+    const server = this.cluster.lessor.get(lease.leaseId);
     const held: Held = {
       lease,
+      server,
+      mayBeHit: this.#mayBeHit(before),
       isSessions,
       ends: [],
       releasedMs: undefined,
       revoking: 0,
       revokedMs: undefined,
+      answeredMs: undefined,
       endedMs: undefined,
       deadSinceMs: undefined,
     };
@@ -219,6 +230,7 @@ export class LeaseLedger implements ClusterObserver {
 
   revoked(held: Held, error: unknown): void {
     held.revoking -= 1;
+    held.answeredMs = this.#time.trueMs;
     if (error === undefined) {
       if (this.#isThere(held.lease.leaseId) && !this.ghosts.has(held.lease.leaseId))
         this.fail(`lease ${held.lease.leaseId} was revoked and the server still has it`);
@@ -278,15 +290,16 @@ export class LeaseLedger implements ClusterObserver {
       this.fail(`lease ${leaseId} was not alive and is again, for ${lease.remainingMs} ms`);
     const claimMs = this.#time.trueMs + lease.remainingMs;
     const boundMs = this.#boundMs.get(leaseId) ?? 0;
-    if (claimMs > boundMs + this.#excessMs)
+    // What was read since another lease was granted under its id is of that one.
+    if (claimMs > boundMs + this.#excessMs && !this.#isSuperseded(held))
       this.fail(`lease ${leaseId} counts on ${claimMs}, the answers read reach to ${boundMs}`);
-    const server = this.cluster.lessor.get(leaseId);
-    if (server !== undefined) {
+    const server = held.server ?? this.cluster.lessor.get(leaseId);
+    if (server !== undefined && server.removed === undefined) {
       if (this.cluster.lessor.hasLeader && claimMs > server.expiryMs + this.#excessMs)
         this.fail(`lease ${leaseId} counts on ${claimMs}, the server on ${server.expiryMs}`);
     } else {
-      const removal = this.cluster.lessor.removal(leaseId);
-      const isOurs = removal === 'revoked' && held.revokedMs !== undefined;
+      const removal = server?.removed ?? this.cluster.lessor.removal(leaseId);
+      const isOurs = removal === 'revoked' && (held.revokedMs !== undefined || held.mayBeHit);
       if (removal !== 'revoked by another' && !isOurs)
         this.fail(`lease ${leaseId} is alive here and gone on the server: ${String(removal)}`);
     }
@@ -309,13 +322,14 @@ export class LeaseLedger implements ClusterObserver {
     const { leaseId } = held.lease;
     switch (reason) {
       case 'revoked':
-        if (held.revokedMs === undefined) return 'nobody revoked it';
+        if (held.revokedMs === undefined && !held.mayBeHit) return 'nobody revoked it';
         return this.#isThere(leaseId) && !this.ghosts.has(leaseId) ? 'the server still has it' : undefined;
       case 'released':
         // A revocation that the server refuses ends it too, even if its caller has stopped waiting by then.
         if (held.revokedMs !== undefined && isRefusal(error)) return undefined;
         return held.releasedMs === undefined && this.engine === 'open' ? 'nobody released it' : undefined;
       case 'lost': {
+        if (this.#isSuperseded(held)) return undefined;
         const denied = this.#denied.get(leaseId);
         if (denied === undefined) return 'the server never denied it';
         return (denied === 'refused') !== (error !== undefined) ? `${denied}, with ${String(error)}` : undefined;
@@ -338,6 +352,16 @@ export class LeaseLedger implements ClusterObserver {
   /** Whether this deadline may have been brought forward by a sleep that was none. */
   #isWary(boundMs: number, ttlSeconds: number): boolean {
     return boundMs - ttlSeconds * 1_000 <= this.#trouble.waryMs();
+  }
+
+  #mayBeHit(before: Held | undefined): boolean {
+    if (before?.releasedMs === undefined) return false;
+    return before.revoking > 0 || (before.answeredMs ?? -Infinity) >= (this.#grantedMs.get(before.lease.leaseId) ?? 0);
+  }
+
+  /** Whether another lease has been granted under its id, which tells that it is gone. */
+  #isSuperseded({ lease, server }: Held): boolean {
+    return server?.removed !== undefined && this.#isThere(lease.leaseId);
   }
 
   #isThere(leaseId: bigint): boolean {

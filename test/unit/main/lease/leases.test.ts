@@ -190,6 +190,21 @@ describe('the lease service', () => {
     ]);
   });
 
+  it('ends a lease as lost when another one of its id is granted, which only happens where it is gone', async () => {
+    const { leases, granted, sent } = rig();
+    const asked = leases.grant({ ttlSeconds: 60, leaseId: 7n });
+    granted(0);
+    const first = await asked;
+    const again = leases.grant({ ttlSeconds: 2, leaseId: 7n });
+    expect(first.isAlive()).toBe(true); // until the server has said so
+    granted(1);
+    const second = await again;
+    expect([first.isAlive(), second.isAlive()]).toEqual([false, true]);
+    await expect(first.ended).resolves.toMatchObject({ leaseId: 7n, reason: 'lost' });
+    expect(sent.at(-1)).toMatchObject({ kind: 'forget', slots: Uint32Array.of(0) });
+    expect(await leases.keepAlive(7n)).toBe(second);
+  });
+
   it('with a shard that failed for good, and with close, nothing waits for ever', async () => {
     const { leases, granted } = rig();
     const asked = leases.grant({ ttlSeconds: 10 });
