@@ -75,6 +75,12 @@ export function remedyFor(error: EtcdError): Remedy {
   return isTokenError(error) ? 'new-token' : REMEDIES[error.code];
 }
 
+/** Whether what failed so may well be served when it is tried again, without anybody being told. */
+export function mayPass(error: EtcdError): boolean {
+  const remedy = remedyFor(error);
+  return remedy === 'elsewhere' || remedy === 'later';
+}
+
 /**
  * Whether the request provably was not applied: it never left (`not-sent`: no connection, REFUSED_STREAM, a GOAWAY below the
  * stream), or the server said so before or instead of applying it (`refused`). Everything else that looks like
@@ -91,6 +97,5 @@ export function wroteNothing(error: EtcdError): boolean {
  * @param isRepeatable the call changes nothing, or changes nothing more when it is repeated.
  */
 export function mayRepeat(error: EtcdError, isRepeatable: boolean): boolean {
-  const remedy = remedyFor(error);
-  return (remedy === 'elsewhere' || remedy === 'later') && (isRepeatable || wroteNothing(error));
+  return mayPass(error) && (isRepeatable || wroteNothing(error));
 }

@@ -7,6 +7,9 @@ import { backoffDelayMs, type BackoffPolicy } from '../wire/backoff.js';
 /** How long a member that failed is passed over while others are there. */
 const AVOID: BackoffPolicy = { initialMs: 500, maxMs: 10_000 };
 
+/** A member that has not failed for so long begins anew. */
+const FORGET_MS = 60_000;
+
 interface Failures {
   readonly count: number;
   readonly avoidUntilMs: number;
@@ -35,7 +38,9 @@ export class MemberHealth {
 
   /** The member could not be reached, gave no answer, or said that it cannot serve. */
   failed(endpoint: string): void {
-    const count = (this.#failures.get(endpoint)?.count ?? 0) + 1;
+    const before = this.#failures.get(endpoint);
+    const isOld = before === undefined || this.#now() - before.avoidUntilMs >= FORGET_MS;
+    const count = isOld ? 1 : before.count + 1;
     const avoidUntilMs = this.#now() + backoffDelayMs(count, AVOID, this.#random);
     this.#failures.set(endpoint, { count, avoidUntilMs });
   }

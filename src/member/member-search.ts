@@ -25,6 +25,8 @@ export interface MemberSearchInit<Found> {
   readonly attempt: (member: number) => MemberAttempt<Found>;
   /** Go through the order once only, for a member that would merely be better. */
   readonly isOnce?: boolean | undefined;
+  /** Between rounds. Default: {@link ROUND_PAUSE}. */
+  readonly pause?: BackoffPolicy | undefined;
   /** Rounds that failed before this search: it begins with the pause that follows them. */
   readonly failedRounds?: number | undefined;
   /** The search is over; what was found is the caller's. */
@@ -51,6 +53,7 @@ export class MemberSearch<Found> {
   /** What is left of this round. */
   #untried: number[];
   #failedRounds: number;
+  #hasFailed = false;
 
   /** Begins at once; nothing is called back before this has returned. */
   constructor(init: MemberSearchInit<Found>) {
@@ -64,6 +67,11 @@ export class MemberSearch<Found> {
   /** Rounds that have failed so far, those before this search included. */
   get failedRounds(): number {
     return this.#failedRounds;
+  }
+
+  /** A member was asked and would not do, and nobody is being asked now. */
+  get isFruitless(): boolean {
+    return this.#hasFailed && this.#attempts.size === 0;
   }
 
   /** Gives everything up. Nothing is called back afterwards. Idempotent. */
@@ -113,6 +121,7 @@ export class MemberSearch<Found> {
 
   #failed(attempt: MemberAttempt<Found>, error: EtcdError, member: number): void {
     this.#attempts.delete(member);
+    this.#hasFailed = true;
     attempt.cancel();
     this.#init.onFailure(member, error);
     if (this.#isOver()) return;
@@ -137,6 +146,6 @@ export class MemberSearch<Found> {
   }
 
   #pauseMs(more: number = 0): number {
-    return backoffDelayMs(this.#failedRounds + more, ROUND_PAUSE, this.#init.random);
+    return backoffDelayMs(this.#failedRounds + more, this.#init.pause ?? ROUND_PAUSE, this.#init.random);
   }
 }

@@ -4,7 +4,7 @@
  * clock is passed in.
  */
 import type { EtcdError } from '../wire/errors.js';
-import { remedyFor } from './failure.js';
+import { mayPass } from './failure.js';
 
 /** At least so long… */
 const LEAST_MS = 10_000;
@@ -27,8 +27,7 @@ export class Persistence {
 
   /** Takes note of a failure. True once it has lasted; the count then begins anew. */
   lasts(error: EtcdError): boolean {
-    const remedy = remedyFor(error);
-    if (remedy === 'elsewhere' || remedy === 'later') {
+    if (mayPass(error)) {
       this.#count = 0;
       return false;
     }

@@ -1,10 +1,14 @@
-/** What can be expected of a server by its version. Pure. */
+/** What can be expected of a server by its version, or by keeping that to itself, as only newer ones do. Pure. */
+import type { MemberStatus } from './member-status.js';
+
+type Told = Pick<MemberStatus, 'version' | 'isWithheld'>;
 
 /**
  * Whether an answer to a progress request may move resume revisions: before 3.4.25 and 3.5.8 it could overtake events that
  * were still on their way.
  */
-export function trustsRequestedProgress(version: string): boolean {
+export function trustsRequestedProgress({ version, isWithheld }: Told): boolean {
+  if (isWithheld) return true;
   const [major, minor, patch] = parse(version);
   if (major !== 3) return major > 3;
   if (minor === 4) return patch >= 25;
@@ -16,7 +20,8 @@ export function trustsRequestedProgress(version: string): boolean {
  * Whether every watch whose history is compacted is told so. Before 3.4.31 and 3.5.13 one whose stream had no room for that left out
  * what it had missed and went on with what came next (etcd #17529).
  */
-export function tellsEveryCompaction(version: string): boolean {
+export function tellsEveryCompaction({ version, isWithheld }: Told): boolean {
+  if (isWithheld) return true;
   const [major, minor, patch] = parse(version);
   if (major !== 3) return major > 3;
   if (minor === 4) return patch >= 31;

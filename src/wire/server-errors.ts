@@ -79,6 +79,8 @@ const KNOWN_TEXTS: ReadonlyMap<string, KnownText> = new Map([
   ['authentication failed, invalid user ID or password', refused('unauthenticated')],
   ['permission denied', refused('permission-denied')],
   ['leader changed', unknown('unavailable')],
+  // A leader that has lost its lead, asked to renew (3.4.31 and 3.5.13 on).
+  ['not a primary lessor', unknown('unavailable')],
   ['server stopped', unknown('unavailable')],
   ['request timed out', unknown('unavailable')],
   ['request timed out, possibly due to previous leader failure', unknown('unavailable')],
@@ -140,6 +142,12 @@ export function isTokenError(error: EtcdError | string): boolean {
   if (typeof error !== 'string')
     return error.code === 'unauthenticated' && TOKEN_TEXTS.some((text) => error.message.includes(text));
   return TOKEN_TEXTS.some((text) => error.endsWith(text));
+}
+
+/** Whether these are etcd's own words and nothing else, as far as can be told; a text that only resembles them proves nothing. */
+export function isServerText({ message }: EtcdError, words: string): boolean {
+  const text = `etcdserver: ${words}`;
+  return message === text || message.startsWith(`${text} (from `);
 }
 
 /**

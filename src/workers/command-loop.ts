@@ -14,6 +14,7 @@ import type { PostedCommand } from '../wire/posted-command.js';
 import { Batcher } from './batch/batcher.js';
 import { LeaseEngine } from './lease/lease-engine.js';
 import { systemClock } from './lease/system-clock.js';
+import { MemberHealth } from '../member/member-health.js';
 import { StoreGuard } from '../member/store-guard.js';
 import { leaveUnread, sleep } from './rest.js';
 import type { Readable } from './rest.js';
@@ -61,6 +62,7 @@ export class CommandLoop {
       shard: init.shard,
       settings: init.settings,
       openConnection,
+      health: new MemberHealth(performanceNow, Math.random),
       metadata: () => ({}),
       now: performanceNow,
       random: Math.random,
@@ -102,6 +104,7 @@ export class CommandLoop {
       credentials: { metadata: this.#context.metadata, renew: () => Promise.resolve() },
       clock: systemClock,
       timers: { set: timers.setTimeout, clear: timers.clear },
+      health: this.#context.health,
       random: Math.random,
       isForeign: (endpoint, clusterId) => guard.identify(endpoint, clusterId, this.#context.settings) === 'foreign',
       onCall: () => {

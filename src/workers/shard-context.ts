@@ -1,5 +1,6 @@
 /** What every part of a shard shares: where to report, how to connect, the clock. Made once by the command loop. */
 import type { ShardReport, ShardStatus } from '../wire/contract.js';
+import type { MemberHealth } from '../member/member-health.js';
 import type { ConnectionSettings } from '../wire/connection-settings.js';
 import type { GuardedTimers } from '../wire/guarded-timers.js';
 import type { Metadata, OpenConnection } from '../grpc/grpc-connection.js';
@@ -9,6 +10,8 @@ export interface ShardContext {
   /** The newest settings; new connections use them. */
   settings: ConnectionSettings;
   readonly openConnection: OpenConnection;
+  /** Which members failed lately, whichever lane found out. */
+  readonly health: MemberHealth;
   /** Headers of every call, such as the token. */
   readonly metadata: () => Metadata;
   /** Monotonic, in ms. */

@@ -20,6 +20,7 @@ import { Etcdctl } from '../support/etcdctl.js';
 import { ownerOf, pass } from '../support/lease-scenario.js';
 import { eventually } from '../support/poll.js';
 import { testSettings } from '../support/recorded-stream.js';
+import { MemberHealth } from '../../src/member/member-health.js';
 
 const COUNT = 40;
 const TTL_SECONDS = 5;
@@ -46,6 +47,7 @@ it.concurrent(
       clock: systemClock,
       timers: { set: globalTimers.setTimeout, clear: globalTimers.clear },
       random: Math.random,
+      health: new MemberHealth(() => performance.now(), Math.random),
       state: state.buffer,
       report: (report) => {
         if (report.kind !== 'status') reports.push(report);

@@ -8,6 +8,7 @@ import type { KnownRevision, ShardLimits, ShardReport, ShardStatus, WatchSpec } 
 import { errorFromPlain, type EtcdError } from '../../src/wire/errors.js';
 import { EVENT_DELETE, SEGMENT_PROGRESS } from '../../src/wire/event-batch.js';
 import { openBatch } from '../../src/wire/open-batch.js';
+import { MemberHealth } from '../../src/member/member-health.js';
 import { Batcher } from '../../src/workers/batch/batcher.js';
 import { StoreGuard } from '../../src/member/store-guard.js';
 import { leaveUnread } from '../../src/workers/rest.js';
@@ -85,6 +86,10 @@ export class WatchEngineRig {
         maxMessageBytes: 1 << 30,
       },
       openConnection: server.open,
+      health: new MemberHealth(
+        () => this.now,
+        () => server.rng.fraction(),
+      ),
       metadata: () => ({}),
       now: () => this.now,
       random: () => server.rng.fraction(),

@@ -6,6 +6,8 @@ import type { ConnectionSettings } from '../../wire/connection-settings.js';
 import type { ShardStatus } from '../../wire/contract.js';
 import type { LeaseReport } from '../../wire/lease-contract.js';
 import type { OpenConnection } from '../../grpc/grpc-connection.js';
+import type { MemberHealth } from '../../member/member-health.js';
+import type { Timers } from '../../member/timers.js';
 
 export interface LeaseClock {
   /** The clock of monotonic-clock.ts. */
@@ -23,14 +25,6 @@ export interface LeaseClock {
  */
 export type LookAtClocks = () => number;
 
-/** A timer that was set; {@link LeaseTimers.clear} takes it back. */
-export type TimerHandle = NodeJS.Timeout | number;
-
-export interface LeaseTimers {
-  set(callback: () => void, delayMs: number): TimerHandle;
-  clear(timer: TimerHandle | undefined): void;
-}
-
 /** Everything the lease engine of one shard is built from. */
 export interface LeaseEngineInit {
   readonly settings: ConnectionSettings;
@@ -39,7 +33,9 @@ export interface LeaseEngineInit {
   readonly firstEndpoint: number;
   readonly credentials: Credentials;
   readonly clock: LeaseClock;
-  readonly timers: LeaseTimers;
+  readonly timers: Timers;
+  /** Shared with whatever else of this thread looks for members. */
+  readonly health: MemberHealth;
   /** As `Math.random`. */
   readonly random: () => number;
   /** Whether the member behind this endpoint, which says that it belongs to this cluster, is not to be used. Default: never. */

@@ -2,7 +2,7 @@
  * One LeaseKeepAlive stream: collects renewals, sends them with one write, matches the answers, and measures how long the
  * server needs for one. Owns the stream; knows no lease and no timer.
  */
-import type { EtcdError } from '../../wire/errors.js';
+import { EtcdError } from '../../wire/errors.js';
 import type { GrpcConnection, GrpcStream, Metadata } from '../../grpc/grpc-connection.js';
 import { KeepAliveReader, MAX_REQUEST_BYTES, writeKeepAlive } from './keep-alive-codec.js';
 import { LEASE_KEEP_ALIVE_PATH } from './lease-messages.js';
@@ -12,7 +12,7 @@ import { SentRenewals, type SentRenewal } from './sent-renewals.js';
 export interface KeepAliveStreamHandlers {
   /** `sent` is lent for the call. */
   onAnswer(stream: KeepAliveStream, sent: SentRenewal, ttlSeconds: number): void;
-  onEnd(stream: KeepAliveStream, error: EtcdError | undefined): void;
+  onEnd(stream: KeepAliveStream, error: EtcdError): void;
 }
 
 /** What a stream is for: everybody's renewals, or a few leases apart so that they cannot harm others. */
@@ -54,7 +54,7 @@ export class KeepAliveStream {
           handlers.onAnswer(this, answered, reader.ttlSeconds);
         },
         onEnd: (error) => {
-          handlers.onEnd(this, error);
+          handlers.onEnd(this, error ?? streamEnded(connection.endpoint.text));
         },
       },
       metadata,
@@ -116,4 +116,8 @@ export class KeepAliveStream {
     this.#burstStartMs = nowMs;
     this.lastAnswerMs = nowMs;
   }
+}
+
+function streamEnded(endpoint: string): EtcdError {
+  return new EtcdError(`${endpoint} ended a stream of renewals`, { code: 'unavailable', endpoint });
 }

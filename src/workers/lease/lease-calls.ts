@@ -5,6 +5,7 @@
  */
 import { backoffDelayMs } from '../../wire/backoff.js';
 import { EtcdError, LeaseError, toEtcdError } from '../../wire/errors.js';
+import { mayPass } from '../../member/failure.js';
 import { wantsToken } from '../credentials.js';
 import type { LeaseEngineInit, LookAtClocks } from './engine-parts.js';
 import type { Lane, LeaseLanes } from './lease-lanes.js';
@@ -139,7 +140,7 @@ export class LeaseCalls {
       )
       .then((answer) => {
         onAnswer?.(answer);
-        this.#parts.lanes().answered();
+        this.#parts.lanes().answered('calls');
         const sleptMs = this.#parts.look();
         if (!this.#isCurrent(slot, generation)) return;
         if (isGrant) this.#granted(slot, decodeGrantTtl(answer), sentMs - sleptMs);
@@ -255,7 +256,7 @@ export class LeaseCalls {
 
   #retry(slot: number, error: EtcdError, lane: Lane): void {
     const table = this.#table;
-    if (error.code === 'timeout') this.#parts.lanes().suspect(lane);
+    this.#parts.lanes().complain(lane, 'calls', error);
     const attempts = Math.min(255, (table.attempts[slot] ?? 0) + 1);
     table.attempts[slot] = attempts;
     const { clock, random } = this.#parts.init;
@@ -284,16 +285,6 @@ export class LeaseCalls {
 }
 
 function isTransient(error: EtcdError): boolean {
-  switch (error.code) {
-    case 'unavailable':
-    case 'no-leader':
-    case 'timeout':
-    case 'connect-failed':
-    case 'too-many-requests':
-    case 'closed':
-    case 'protocol-error':
-      return true;
-    default:
-      return error.retryable;
-  }
+  // What is no gRPC comes from a proxy whose member is away, as a rule. Both calls may be repeated, and their time is limited.
+  return mayPass(error) || error.code === 'protocol-error';
 }

@@ -2,17 +2,30 @@
  * The connection that a shard's leases use: finds one, replaces it when it dies, stalls or is asked to go, and prefers the
  * leader, because any other member forwards each renewal to it. Owns the connections; knows no streams and no leases.
  */
-import type { ConnectionSettings } from '../../wire/connection-settings.js';
-import { backoffDelayMs } from '../../wire/backoff.js';
+import type { ConnectionSettings, Endpoint } from '../../wire/connection-settings.js';
 import type { ShardStatus } from '../../wire/contract.js';
 import { type EtcdError, errorToPlain } from '../../wire/errors.js';
 import { keepsConnection, sameAddress } from '../../wire/settings-change.js';
+import { remedyFor } from '../../member/failure.js';
 import { memberStatus, type MemberStatus } from '../../member/member-status.js';
 import type { GrpcConnection } from '../../grpc/grpc-connection.js';
-import { ConnectionSeek, type Lane } from './connection-seek.js';
-import type { LeaseEngineInit, TimerHandle } from './engine-parts.js';
+import { MemberSearch, type MemberAttempt } from '../../member/member-search.js';
+import { reachMember, unusable, type ReachedMember, type ReachWish } from '../../member/reach-member.js';
+import type { TimerHandle } from '../../member/timers.js';
+import type { LeaseEngineInit } from './engine-parts.js';
 
-export type { Lane } from './connection-seek.js';
+/** A connection that answered, with what the member says of itself. */
+export interface Lane {
+  readonly connection: GrpcConnection;
+  /** Its place in the newest settings; -1 where it is not among them. */
+  endpointIndex: number;
+  /** The endpoint as configured. */
+  readonly endpoint: string;
+  readonly status: MemberStatus;
+}
+
+/** What is carried over a lane, each kind failing by itself: a proxy may serve the one and not the other. */
+export type Traffic = 'renewals' | 'calls';
 
 export interface LaneHandlers {
   /** New calls go over this lane from now on. The one before is retired right after. */
@@ -24,8 +37,9 @@ export interface LaneHandlers {
   onRetired(lane: Lane, lingers: boolean): void;
 }
 
-/** Before the next search, after lanes over which nothing was answered. The first one is not waited for. */
-const BACKOFF = { initialMs: 50, maxMs: 1_000 } as const;
+const STATUS_TIMEOUT_MS = 1_500;
+/** So many failures of a kind in a row, with no answer in between: another member may do better. */
+const COMPLAINTS = 3;
 /** How long a lane that is left in peace may still answer. */
 const LINGER_MS = 5_000;
 const LEADER_CHECK_MS = 30_000;
@@ -38,12 +52,14 @@ export class LeaseLanes {
   #nextEndpoint: number;
   #current: Lane | undefined;
   /** The search for the first, next or a replacing connection. */
-  #seek: ConnectionSeek | undefined;
-  /** Set while the next search waits. */
-  #searchTimer: TimerHandle | undefined;
-  /** Searches since something was answered: a member that takes connections and then fails them must not be asked in a loop. */
+  #seek: MemberSearch<ReachedMember> | undefined;
+  /**
+   * Searches since something was answered, each of which begins with a pause that grows: a member that takes connections and then
+   * fails them must not be asked in a loop.
+   */
   #searches = 0;
-  #leaderSeek: ConnectionSeek | undefined;
+  #complaints: Record<Traffic, number> = { renewals: 0, calls: 0 };
+  #leaderSeek: MemberSearch<ReachedMember> | undefined;
   readonly #lingering = new Map<Lane, TimerHandle>();
   #leaderTimer: TimerHandle | undefined;
   #closed = false;
@@ -70,20 +86,31 @@ export class LeaseLanes {
 
   /** Connects unless connected or connecting. */
   need(): void {
-    if (this.#closed || this.#current !== undefined || this.#isSearching) return;
-    this.#searchSoon();
+    if (this.#closed || this.#current !== undefined || this.#seek !== undefined) return;
+    this.#search();
   }
 
   /** Something was answered over a lane. */
-  answered(): void {
+  answered(traffic: Traffic): void {
     this.#searches = 0;
+    this.#complaints[traffic] = 0;
+  }
+
+  /** Something failed over a lane at once, with an answer that another member may not give. */
+  complain(lane: Lane, traffic: Traffic, error: EtcdError): void {
+    if (lane !== this.#current || remedyFor(error) !== 'elsewhere') return;
+    this.#complaints[traffic] += 1;
+    if (error.code === 'no-leader' || error.code === 'timeout' || this.#complaints[traffic] >= COMPLAINTS) {
+      this.suspect(lane);
+    }
   }
 
   /** The lane does not answer: another one is opened, on another member where there is one, and takes over when it answers. */
   suspect(lane: Lane): void {
-    if (this.#closed || lane !== this.#current || this.#isSearching) return;
+    if (this.#closed || lane !== this.#current || this.#seek !== undefined) return;
+    this.#init.health.failed(lane.endpoint);
     this.#nextEndpoint = lane.endpointIndex + 1;
-    this.#searchSoon();
+    this.#search();
   }
 
   /**
@@ -93,7 +120,7 @@ export class LeaseLanes {
   update(settings: ConnectionSettings, firstEndpoint: number): void {
     if (this.#closed) return;
     const before = this.#settings;
-    const wasSeeking = this.#isSearching;
+    const wasSeeking = this.#seek !== undefined;
     this.#settings = settings;
     this.#nextEndpoint = firstEndpoint;
     this.#stopSeeks();
@@ -127,84 +154,67 @@ export class LeaseLanes {
     this.#current = undefined;
   }
 
-  get #isSearching(): boolean {
-    return this.#seek !== undefined || this.#searchTimer !== undefined;
-  }
-
   #stopSeeks(): void {
-    this.#init.timers.clear(this.#searchTimer);
-    this.#searchTimer = undefined;
     this.#seek?.cancel();
     this.#leaderSeek?.cancel();
     this.#seek = undefined;
     this.#leaderSeek = undefined;
   }
 
-  #searchSoon(lingers: boolean = false): void {
-    const failures = this.#searches;
-    this.#searches += 1;
-    if (failures === 0) {
-      this.#search(lingers);
-      return;
-    }
-    const { timers, random } = this.#init;
-    this.#searchTimer = timers.set(
-      () => {
-        this.#searchTimer = undefined;
-        this.#search(lingers);
-      },
-      backoffDelayMs(failures, BACKOFF, random),
-    );
-  }
-
+  /** @param lingers what is on its way over the present lane may still be answered there. */
   #search(lingers: boolean = false): void {
-    const count = this.#settings.endpoints.length;
-    const order = Array.from({ length: count }, (_, i) => (this.#nextEndpoint + i) % count);
+    const { timers, random, health } = this.#init;
+    const settings = this.#settings;
+    const texts = settings.endpoints.map(({ text }) => text);
+    const failedRounds = this.#searches;
+    this.#searches += 1;
     // A member without a leader cannot renew. A single one is taken as it is: there is nothing better.
-    const refuse = (status: MemberStatus): string | undefined =>
-      count > 1 && status.header.memberId !== 0n && status.leaderId === 0n ? 'the member has no leader' : undefined;
-    this.#seek = this.#start(order, refuse, false, (lane) => {
-      this.#seek = undefined;
-      this.#swap(lane, lingers);
-      this.#watchLeader();
-    });
-  }
-
-  #start(
-    order: readonly number[],
-    refuse: (status: MemberStatus) => string | undefined,
-    once: boolean,
-    onFound: (lane: Lane) => void,
-  ): ConnectionSeek {
-    const { open, credentials, timers, random, isForeign } = this.#init;
-    return new ConnectionSeek({
-      settings: this.#settings,
-      open,
-      credentials,
+    const refuse: ReachWish['refuse'] = ({ header, leaderId }, endpoint) =>
+      texts.length > 1 && header.memberId !== 0n && leaderId === 0n
+        ? unusable(endpoint, 'it has no leader', 'no-leader')
+        : undefined;
+    this.#seek = new MemberSearch({
       timers,
       random,
-      order,
-      refuse,
-      isForeign,
-      once,
-      onFound,
-      onFailure: (endpoint, error) => {
-        if (once) return;
+      order: () => health.order(texts, this.#nextEndpoint % texts.length),
+      failedRounds,
+      attempt: (place) => this.#reach(settings, place, refuse),
+      onFound: (member, place) => {
+        this.#seek = undefined;
+        this.#swap(laneOf(member, place), lingers);
+        this.#watchLeader();
+      },
+      onFailure: (place, error) => {
+        const endpoint = texts[place] ?? '';
         this.#lastError = error;
+        health.failed(endpoint);
         this.#tell({ type: 'disconnected', lane: 'lease', endpoint, error: errorToPlain(error) });
       },
-      onExhausted: () => {
-        this.#leaderSeek = undefined;
-      },
-      onClose: (connection, error) => {
-        this.#ended(connection, error);
-      },
-      onGoaway: (connection) => {
-        if (connection !== this.#current?.connection || this.#isSearching) return;
-        this.#nextEndpoint = this.#current.endpointIndex;
-        this.#searchSoon(true);
+    });
+  }
+
+  #reach(settings: ConnectionSettings, place: number, refuse: ReachWish['refuse']): MemberAttempt<ReachedMember> {
+    const { open, credentials, isForeign } = this.#init;
+    const attempt = reachMember({
+      context: { settings, openConnection: open, metadata: () => credentials.metadata() },
+      settings,
+      endpoint: settings.endpoints[place] as Endpoint, // a place of the order
+      answerTimeoutMs: STATUS_TIMEOUT_MS,
+      logIn: (connection) => credentials.renew(connection),
+      isForeign,
+      refuse,
+      handlers: {
+        onClose: (error) => {
+          this.#ended(attempt.connection, error);
+        },
+        onGoaway: () => {
+          if (attempt.connection !== this.#current?.connection || this.#seek !== undefined) return;
+          this.#nextEndpoint = this.#current.endpointIndex;
+          this.#search(true);
+        },
       },
     });
+    return attempt;
   }
 
   #swap(lane: Lane, lingers: boolean): void {
@@ -278,18 +288,41 @@ export class LeaseLanes {
   }
 
   #seekLeader(lane: Lane): void {
-    if (this.#closed || lane !== this.#current || this.#isSearching || this.#leaderSeek !== undefined) return;
-    const others = this.#settings.endpoints.map((_, index) => index).filter((index) => index !== lane.endpointIndex);
-    const refuse = (status: MemberStatus): string | undefined =>
-      status.leaderId !== 0n && status.leaderId === status.header.memberId ? undefined : 'the member is not the leader';
-    this.#leaderSeek = this.#start(others, refuse, true, (leader) => {
-      this.#stopSeeks();
-      this.#swap(leader, true);
-      this.#watchLeader();
+    if (this.#closed || lane !== this.#current || this.#seek !== undefined || this.#leaderSeek !== undefined) return;
+    const { health } = this.#init;
+    // One that has just been left for its failures is not gone back to for being the leader.
+    const others = this.#settings.endpoints
+      .map(({ text }, index) => ({ text, index }))
+      .filter(({ text, index }) => index !== lane.endpointIndex && !health.isAvoided(text))
+      .map(({ index }) => index);
+    if (others.length === 0) return;
+    const refuse: ReachWish['refuse'] = ({ header, leaderId }, endpoint) =>
+      leaderId !== 0n && leaderId === header.memberId ? undefined : unusable(endpoint, 'it is not the leader');
+    const { timers, random } = this.#init;
+    const settings = this.#settings;
+    this.#leaderSeek = new MemberSearch({
+      timers,
+      random,
+      isOnce: true,
+      order: () => others,
+      attempt: (place) => this.#reach(settings, place, refuse),
+      onFound: (leader, place) => {
+        this.#stopSeeks();
+        this.#swap(laneOf(leader, place), true);
+        this.#watchLeader();
+      },
+      onFailure: () => undefined, // the present lane serves
+      onExhausted: () => {
+        this.#leaderSeek = undefined;
+      },
     });
   }
 
   #tell(status: ShardStatus): void {
     this.#init.report({ kind: 'status', status });
   }
+}
+
+function laneOf({ connection, status }: ReachedMember, endpointIndex: number): Lane {
+  return { connection, endpointIndex, endpoint: connection.endpoint.text, status };
 }

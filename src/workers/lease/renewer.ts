@@ -9,7 +9,8 @@
 import { backoffDelayMs } from '../../wire/backoff.js';
 import type { EtcdError } from '../../wire/errors.js';
 import { wantsToken } from '../credentials.js';
-import type { LeaseEngineInit, LookAtClocks, TimerHandle } from './engine-parts.js';
+import type { TimerHandle } from '../../member/timers.js';
+import type { LeaseEngineInit, LookAtClocks } from './engine-parts.js';
 import { KeepAliveStream, type StreamRole } from './keep-alive-stream.js';
 import type { Lane, LeaseLanes } from './lease-lanes.js';
 import type { LeaseReports } from './lease-reports.js';
@@ -186,7 +187,7 @@ export class Renewer {
     this.#failures = 0;
     this.#lastRefusal = undefined;
     this.#lastAnswerMs = stream.lastAnswerMs;
-    this.#parts.lanes().answered();
+    this.#parts.lanes().answered('renewals');
     if (this.#isRenewing(sent)) this.#take(slot, sent.sentMs - this.#sleptMs, ttlSeconds, this.#isOlder(sent));
     const isOver = stream.role === 'apart' || this.#laneOf.get(stream) !== this.#lane;
     if (isOver && stream.unanswered === 0) this.#close(stream);
@@ -225,7 +226,7 @@ export class Renewer {
     if (!isOlder) this.#plan(slot, sentMs, false);
   }
 
-  readonly #onEnd = (stream: KeepAliveStream, error: EtcdError | undefined): void => {
+  readonly #onEnd = (stream: KeepAliveStream, error: EtcdError): void => {
     this.look();
     const lane = this.#laneOf.get(stream);
     const left = this.#close(stream);
@@ -233,20 +234,20 @@ export class Renewer {
       this.#again(left);
       return;
     }
-    if (error !== undefined && wantsToken(error)) {
+    if (wantsToken(error)) {
       this.#lastRefusal = error;
       this.#renewToken(lane, left);
       return;
     }
     const [only] = left;
-    if (error !== undefined && only !== undefined && endsWithItsLease(error)) {
+    if (only !== undefined && endsWithItsLease(error)) {
       // Only now is it certain which lease the server refuses.
       if (stream.role === 'apart' && left.length === 1) this.#table.endLease(only, 'lost', error);
       else this.#apart(splitSuspects(left));
       if (this.#shared.length === 0) this.#reopen();
       return;
     }
-    if (error !== undefined && error.code === 'no-leader') this.#parts.lanes().suspect(lane);
+    this.#parts.lanes().complain(lane, 'renewals', error);
     if (stream.role === 'apart') {
       // Each gets a stream of its own again, but not in a loop with a member that opens none.
       for (const slot of left) this.#park(slot);
@@ -326,14 +327,10 @@ export class Renewer {
     for (const slot of left) this.#park(slot);
     // Every other stream was opened with the same token.
     for (const stream of [...this.#shared]) for (const slot of this.#close(stream)) this.#park(slot);
-    credentials.renew(lane.connection, credentials.metadata()).then(
-      () => {
-        if (lane === this.#lane) this.#reopenLater();
-      },
-      () => {
-        if (lane === this.#lane) this.#reopenLater();
-      },
-    );
+    const reopen = (): void => {
+      if (lane === this.#lane) this.#reopenLater();
+    };
+    credentials.renew(lane.connection, credentials.metadata()).then(reopen, reopen);
   }
 
   #reopenLater(): void {

@@ -88,8 +88,9 @@ export class HandOver {
     }
     lanes.catchUp.releaseUnused();
     for (const lane of lanes.isolated) lane.releaseUnused();
-    // What catches up will need the live stream soon.
+    // What catches up will need the live stream soon; those that it replaced nobody needs.
     if (lanes.catchUp.openStreams === 0) lanes.live.releaseUnused();
+    else lanes.live.releaseDrained();
     const isBusy = lanes.catchUp.openStreams > 0 || lanes.live.draining.size > 0 || lanes.isolated.length > 0;
     if (this.#settling.size > 0 || waiting > 0 || isBusy) this.schedule();
   }

@@ -3,6 +3,8 @@
  * that trying again is no use. Pure: no I/O, no timers.
  */
 import type { EtcdError } from '../../wire/errors.js';
+import { mayPass } from '../../member/failure.js';
+import { Persistence } from '../../member/persistence.js';
 import type { WatchEntry } from './watch-entry.js';
 
 export type StreamLoss =
@@ -16,25 +18,14 @@ export type StreamLoss =
 /** A stream that lived so long proves its member to be fine: the next failure starts counting anew. */
 export const STABLE_MS = 5000;
 
-/** Codes that repeating does not mend. */
-const PERMANENT_CODES: ReadonlySet<string> = new Set([
-  'malformed-response',
-  'message-too-large',
-  'protocol-error',
-  'permission-denied',
-  'unauthenticated',
-  'unimplemented',
-  'server-error',
-]);
-
-/** Those that are about one answer, so about one watch; the others are also given by proxies in passing. */
+/** What is about one answer, so about one watch; all else is also given by proxies in passing. */
 const ANSWER_CODES: ReadonlySet<string> = new Set(['malformed-response', 'message-too-large']);
 
 /** Codes that say nothing of any watch: the member has no leader, or the connection was closed by us. */
 const MEMBER_CODES: ReadonlySet<string> = new Set(['no-leader', 'closed']);
 
-/** So many failures in a row of a watch that is alone, or of connecting, and trying again is no use. */
-const PERMANENT_AFTER = 5;
+/** So many such answers in a row to a watch that is alone, and trying again is no use. */
+const ANSWERS_PERMANENT_AFTER = 5;
 /** So many streams in a row that ended with creations unanswered, and one of those may be the cause… */
 const UNANSWERED_SUSPICIOUS_AFTER = 4;
 /** …or is, where it was alone and another stream lived all the time. */
@@ -60,11 +51,17 @@ export interface EndedStream {
 
 export class LaneFailures {
   #ignoresNext = false;
-  /** Failures in a row with a permanent code: of watches together; of one alone, or of connecting. */
+  /** Failures in a row that repeating does not mend: of watches together; of one alone, by its answer or otherwise. */
   #together = 0;
-  #alone = 0;
+  #answers = 0;
+  readonly #alone: Persistence;
   /** When each of the last streams in a row was opened that ended early with creations unanswered. */
   #unanswered: number[] = [];
+
+  /** @param now monotonic, in ms. */
+  constructor(now: () => number) {
+    this.#alone = new Persistence(now);
+  }
 
   /** The next end is explained: it says nothing more. */
   ignoreNext(): void {
@@ -73,18 +70,8 @@ export class LaneFailures {
 
   reset(): void {
     this.#together = 0;
-    this.#alone = 0;
+    this.#resetAlone();
     this.#unanswered = [];
-  }
-
-  /** No stream could be opened. Returns the error once that is permanent. */
-  connectFailed(error: EtcdError): EtcdError | undefined {
-    if (!PERMANENT_CODES.has(error.code)) this.#alone = 0;
-    else if ((this.#alone += 1) >= PERMANENT_AFTER) {
-      this.#alone = 0;
-      return error;
-    }
-    return undefined;
   }
 
   streamEnded(stream: EndedStream): StreamLoss {
@@ -93,7 +80,7 @@ export class LaneFailures {
     const isExplained = this.#ignoresNext;
     this.#ignoresNext = false;
     if (isExplained) return PASSING;
-    return PERMANENT_CODES.has(error.code) ? this.#judgeCode(stream) : this.#judgeUnanswered(stream);
+    return mayPass(error) ? this.#judgeUnanswered(stream) : this.#judgeCode(stream);
   }
 
   #judgeCode(stream: EndedStream): StreamLoss {
@@ -101,10 +88,10 @@ export class LaneFailures {
     this.#unanswered = [];
     if (watches.length <= 1) {
       this.#together = 0;
-      const permanent = this.connectFailed(error);
-      return permanent === undefined && !isServerSuspected ? PASSING : { kind: 'permanent', error };
+      const isPermanent = this.#lastsAlone(error);
+      return isPermanent || isServerSuspected ? { kind: 'permanent', error } : PASSING;
     }
-    this.#alone = 0;
+    this.#resetAlone();
     this.#together += 1;
     const isFirst = this.#together === 1 && !isApart;
     return isFirst && !ANSWER_CODES.has(error.code) ? PASSING : { kind: 'suspicious', watches, isCertain: true };
@@ -112,7 +99,7 @@ export class LaneFailures {
 
   #judgeUnanswered({ error, openedAt, watches, unanswered, othersOpenSince }: EndedStream): StreamLoss {
     this.#together = 0;
-    this.#alone = 0;
+    this.#resetAlone();
     if (unanswered.length === 0 || MEMBER_CODES.has(error.code)) {
       this.#unanswered = [];
       return PASSING;
@@ -125,5 +112,18 @@ export class LaneFailures {
         : { kind: 'suspicious', watches: unanswered, isCertain: false };
     const [first = 0] = this.#unanswered;
     return count < UNANSWERED_PERMANENT_AFTER || othersOpenSince > first ? PASSING : { kind: 'permanent', error };
+  }
+
+  #lastsAlone(error: EtcdError): boolean {
+    const lasts = this.#alone.lasts(error);
+    this.#answers = ANSWER_CODES.has(error.code) ? this.#answers + 1 : 0;
+    if (!lasts && this.#answers < ANSWERS_PERMANENT_AFTER) return false;
+    this.#resetAlone();
+    return true;
+  }
+
+  #resetAlone(): void {
+    this.#alone.passed();
+    this.#answers = 0;
   }
 }

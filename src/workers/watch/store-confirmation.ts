@@ -3,7 +3,7 @@
  * merely lags, or the store went backwards under its open stream. Runs in the shard; one question at a time for each stream.
  */
 import { toEtcdError } from '../../wire/errors.js';
-import { confirmStore } from '../../member/member-connection.js';
+import { confirmStore } from '../../member/reach-member.js';
 import type { StoreGuard } from '../../member/store-guard.js';
 import type { ShardContext } from '../shard-context.js';
 import type { WatchLanes } from './watch-lanes.js';
@@ -52,7 +52,7 @@ export class StoreConfirmation {
     const running = this.#running.get(stream);
     if (running !== undefined) return running;
     const { context, guard, lanes } = this.#options;
-    const confirmed = confirmStore(stream.connection, { guard, context, probeKey })
+    const confirmed = confirmStore(stream.connection, { guard, probeKey }, context, context.settings.connectTimeoutMs)
       .then(
         (storeReset) => {
           this.seen(stream.connection.endpoint.text, storeReset);

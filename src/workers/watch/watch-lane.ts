@@ -1,17 +1,19 @@
 /**
  * One lane of a shard: a connection of its own with one watch stream, opened when somebody waits for it, opened again when
- * it is lost (next member at once, then with back-off), and closed when nobody needs it any more. A stream whose peer asks
- * to move away is replaced first and drained by hand-over. Knows nothing of revisions.
+ * it is lost, and closed when nobody needs it any more. A stream whose peer asks to move away is replaced first and drained by
+ * hand-over. Which member it is on, and when the next one is tried, is the search's (member-search.ts). Knows nothing of revisions.
  */
-import { backoffDelayMs } from '../../wire/backoff.js';
 import type { ConnectionSettings, Endpoint } from '../../wire/connection-settings.js';
 import type { Lane } from '../../wire/contract.js';
-import { EtcdError, errorToPlain, toEtcdError } from '../../wire/errors.js';
+import { EtcdError, errorToPlain } from '../../wire/errors.js';
 import { keepsConnection } from '../../wire/settings-change.js';
-import { reachMember } from '../../member/member-connection.js';
-import type { ReachedMember } from '../../member/member-connection.js';
+import { remedyFor } from '../../member/failure.js';
+import { MemberSearch } from '../../member/member-search.js';
+import type { MemberAttempt } from '../../member/member-search.js';
+import { Persistence } from '../../member/persistence.js';
+import { reachMember } from '../../member/reach-member.js';
+import type { ReachedMember } from '../../member/reach-member.js';
 import { tellsEveryCompaction, trustsRequestedProgress } from '../../member/server-version.js';
-import type { GrpcConnection } from '../../grpc/grpc-connection.js';
 import { LaneFailures, STABLE_MS } from './lane-failures.js';
 import type { WatchCarrier } from './watch-entry.js';
 import type { WatchLaneOptions } from './watch-lane-options.js';
@@ -20,10 +22,8 @@ import { WatchStream } from './watch-stream.js';
 type LaneState =
   | { readonly at: 'idle' }
   | {
-      readonly at: 'connecting';
-      readonly attempt: number;
-      readonly connection: GrpcConnection | undefined;
-      readonly endpoint: Endpoint;
+      readonly at: 'searching';
+      readonly search: MemberSearch<ReachedMember>;
       readonly settings: ConnectionSettings;
     }
   | {
@@ -32,10 +32,10 @@ type LaneState =
       /** Those it was made with. */
       readonly settings: ConnectionSettings;
     }
-  | { readonly at: 'waiting'; readonly timer: NodeJS.Timeout }
   | { readonly at: 'closed' };
 
-const BACKOFF = { initialMs: 20, maxMs: 1000 } as const;
+/** Between attempts with watches that are kept apart: whatever fails with them is likely to fail again. */
+const APART_PAUSE = { initialMs: 100, maxMs: 2_500 } as const;
 
 /**
  * Answers come whole up to this size, because etcd takes quadratic time to split them; after a larger one they are split.
@@ -53,10 +53,13 @@ export class WatchLane {
   readonly #serialMembers = new Set<string>();
   /** An answer was too large to come whole. Forgotten when the lane has nothing to do any more. */
   #fragments: boolean;
+  /** Place of the member to try first. */
   #nextEndpoint: number;
-  #failures = 0;
-  readonly #judge = new LaneFailures();
-  #attempt = 0;
+  /** Streams in a row that ended soon after they were opened: the next search waits for as long as after so many failures. */
+  #shortLives = 0;
+  readonly #judge: LaneFailures;
+  /** Of failures to open a stream. */
+  readonly #persistence: Persistence;
   #paused = false;
   #resumedAt = -Infinity;
   /** While it runs the stream stays, used or not. */
@@ -67,6 +70,8 @@ export class WatchLane {
     this.#options = options;
     this.#fragments = options.fragments;
     this.#nextEndpoint = options.firstEndpoint;
+    this.#judge = new LaneFailures(options.context.now);
+    this.#persistence = new Persistence(options.context.now);
   }
 
   /** The stream to put watches on, once there is one. */
@@ -104,7 +109,7 @@ export class WatchLane {
 
   /** Sees to it that a stream will be open. */
   want(): void {
-    if (this.#state.at === 'idle') this.#connect();
+    if (this.#state.at === 'idle') this.#search();
   }
 
   /** Opens a stream ahead of its use, and leaves it open for a while. */
@@ -137,8 +142,7 @@ export class WatchLane {
   replace(): void {
     if (this.#state.at !== 'open') return;
     this.#draining.add(this.#state.stream);
-    this.#enter({ at: 'idle' });
-    this.#connect();
+    this.#search();
   }
 
   /** Gives a stream of this lane up, as if it had ended by itself. */
@@ -158,31 +162,29 @@ export class WatchLane {
    * there with the same credentials stays.
    */
   settingsChanged(firstEndpoint: number): void {
-    this.#failures = 0;
+    this.#shortLives = 0;
     this.#judge.reset();
+    this.#persistence.passed();
     this.#nextEndpoint = firstEndpoint;
     if (this.#state.at === 'open') {
       const { stream, settings } = this.#state;
       if (!keepsConnection(stream.connection.endpoint, settings, this.#options.context.settings)) this.replace();
-    } else if (this.#state.at === 'connecting') {
-      const { endpoint, settings } = this.#state;
-      if (keepsConnection(endpoint, settings, this.#options.context.settings)) return;
-      this.#enter({ at: 'idle' });
-      this.#connect();
-    } else if (this.#state.at === 'waiting') {
-      this.#enter({ at: 'idle' });
-      this.#connect();
-    }
+    } else if (this.#state.at === 'searching') this.#search();
   }
 
-  /** Closes streams that nobody is on any more. */
-  releaseUnused(): void {
+  /** Closes streams that were left and that nobody is on any more. */
+  releaseDrained(): void {
     for (const stream of this.#draining) {
       if (stream.size > 0) continue;
       this.#discard(stream);
       const endpoint = stream.connection.endpoint.text;
       this.#options.context.status({ type: 'left', lane: this.lane, endpoint });
     }
+  }
+
+  /** Closes every stream that nobody is on any more. */
+  releaseUnused(): void {
+    this.releaseDrained();
     // What drains moves to the open stream, some of it later.
     if (this.#options.waiting() > 0 || this.#draining.size > 0 || this.#keeping !== undefined) return;
     if (this.#state.at === 'open' && this.#state.stream.size === 0) {
@@ -190,7 +192,8 @@ export class WatchLane {
       this.#fragments = this.#options.fragments;
       this.#enter({ at: 'idle' });
       this.#discard(stream);
-    } else if (this.#state.at === 'waiting') {
+    } else if (this.#state.at === 'searching' && this.#state.search.isFruitless) {
+      // Not sooner: whoever wants it may be on another stream until this one is open.
       this.#fragments = this.#options.fragments;
       this.#enter({ at: 'idle' });
     }
@@ -219,47 +222,51 @@ export class WatchLane {
   #enter(state: LaneState): void {
     const old = this.#state;
     if (old.at === 'closed') return;
-    if (old.at === 'waiting') this.#options.context.timers.clear(old.timer);
-    if (old.at === 'connecting' && (state.at === 'closed' || state.at === 'idle')) old.connection?.close();
+    if (old.at === 'searching') old.search.cancel();
     this.#state = state;
   }
 
-  #connect(): void {
+  #search(): void {
+    const { context } = this.#options;
+    const { settings, health, timers, random } = context;
+    const texts = settings.endpoints.map(({ text }) => text);
+    const search = new MemberSearch<ReachedMember>({
+      timers: { set: timers.setTimeout, clear: timers.clear },
+      random,
+      order: () => health.order(texts, this.#nextEndpoint % texts.length),
+      attempt: (place) => this.#reach(settings.endpoints[place] as Endpoint), // a place of the order
+      pause: this.#options.isApart ? APART_PAUSE : undefined,
+      failedRounds: this.#shortLives,
+      onFound: (member, place) => {
+        this.#nextEndpoint = place + 1;
+        this.#persistence.passed();
+        this.#open(member, settings);
+      },
+      onFailure: (place, error) => {
+        this.#failed(texts[place] ?? '', error);
+      },
+    });
+    this.#enter({ at: 'searching', search, settings });
+  }
+
+  #reach(endpoint: Endpoint): MemberAttempt<ReachedMember> {
     const { context, guard, probeKey } = this.#options;
-    const { settings } = context;
-    const { endpoints } = settings;
-    const endpoint = endpoints[this.#nextEndpoint++ % endpoints.length] as Endpoint; // the options table allows no empty list
-    const attempt = ++this.#attempt;
-    const isCurrent = (): boolean => this.#state.at === 'connecting' && this.#state.attempt === attempt;
-    this.#enter({ at: 'connecting', attempt, connection: undefined, endpoint, settings });
-    let own: GrpcConnection | undefined;
-    const reached = reachMember({
+    const attempt = reachMember({
       context,
       settings: this.#settings(),
       endpoint,
-      guard,
-      probeKey: probeKey(),
-      opened: (connection) => {
-        own = connection;
-        this.#enter({ at: 'connecting', attempt, connection, endpoint, settings });
-      },
+      answerTimeoutMs: context.settings.connectTimeoutMs,
+      isForeign: (text, clusterId) => guard.identify(text, clusterId, context.settings) === 'foreign',
+      store: { guard, probeKey: probeKey() },
       handlers: {
         onGoaway: () => {
-          if (this.stream !== undefined && this.stream.connection === own) this.replace();
+          if (this.stream?.connection === attempt.connection) this.replace();
         },
         // Every stream and call on it has been told before; there is nothing else to do.
         onClose: () => undefined,
       },
     });
-    reached.then(
-      (member) => {
-        if (isCurrent()) this.#open(member, settings);
-        else member.connection.close();
-      },
-      (error: unknown) => {
-        if (isCurrent()) this.#failed(endpoint.text, toEtcdError(error, 'unavailable'));
-      },
-    );
+    return attempt;
   }
 
   #settings(): ConnectionSettings {
@@ -281,8 +288,8 @@ export class WatchLane {
       metadata: { ...context.metadata(), hasleader: 'true' },
       serial,
       // What ignores our ids is a proxy, or as old as one: etcd's own leaves such requests unanswered.
-      trustsProgress: !serial && trustsRequestedProgress(member.version),
-      tellsEveryCompaction: tellsEveryCompaction(member.version),
+      trustsProgress: !serial && trustsRequestedProgress(member.status),
+      tellsEveryCompaction: tellsEveryCompaction(member.status),
       fragments: this.#fragments,
       drawId,
       timers: context.timers,
@@ -290,7 +297,6 @@ export class WatchLane {
       owner: {
         idsIgnored: (from) => {
           this.#serialMembers.add(endpoint);
-          this.#nextEndpoint = Math.max(0, this.#nextEndpoint - 1);
           this.#onEnded(
             from,
             new EtcdError(`${endpoint} gives watch ids of its own`, { code: 'unavailable', endpoint }),
@@ -303,7 +309,7 @@ export class WatchLane {
     });
     if (this.#paused) stream.pause();
     this.#enter({ at: 'open', stream, settings });
-    context.status({ type: 'connected', lane, endpoint, version: member.version });
+    context.status({ type: 'connected', lane, endpoint, version: member.status.version });
     this.#options.onOpen();
   }
 
@@ -315,9 +321,12 @@ export class WatchLane {
       this.excuse();
     }
     const { context } = this.#options;
+    const endpoint = stream.connection.endpoint.text;
     const { openedAt } = stream;
     const now = context.now();
-    if (now - openedAt >= STABLE_MS) this.#failures = 0;
+    const isShort = now - openedAt < STABLE_MS;
+    if (!isShort) context.health.succeeded(endpoint);
+    else if (remedyFor(error) === 'elsewhere') context.health.failed(endpoint);
     const loss = this.#judge.streamEnded({
       error,
       openedAt,
@@ -331,39 +340,25 @@ export class WatchLane {
     context.status({
       type: 'disconnected',
       lane: this.lane,
-      endpoint: stream.connection.endpoint.text,
+      endpoint,
       error: errorToPlain(error),
     });
-    if (drained || this.stream !== stream) {
-      this.#options.onLost(stream, loss);
-      return;
+    if (!drained && this.stream === stream) {
+      if (error.code === 'no-leader') context.status({ type: 'no-leader', lane: this.lane, endpoint });
+      this.#shortLives = isShort ? this.#shortLives + 1 : 0;
+      this.#enter({ at: 'idle' });
     }
-    // First the pause before the next attempt, then the watches: they ask for a stream at once.
-    this.#retry(stream.connection.endpoint.text, error);
+    // They ask for a stream at once; the search for it keeps to the pause.
     this.#options.onLost(stream, loss);
+    if (this.#state.at === 'idle' && this.#dependents() > 0) this.#search();
   }
 
   #failed(endpoint: string, error: EtcdError): void {
-    const { context, lane } = this.#options;
+    const { context, lane, onHopeless } = this.#options;
+    context.health.failed(endpoint);
     context.status({ type: 'disconnected', lane, endpoint, error: errorToPlain(error) });
-    this.#retry(endpoint, error);
-    const hopeless = this.#judge.connectFailed(error);
-    if (hopeless !== undefined) this.#options.onHopeless(hopeless);
-  }
-
-  #retry(endpoint: string, error: EtcdError): void {
-    const { context, lane } = this.#options;
     if (error.code === 'no-leader') context.status({ type: 'no-leader', lane, endpoint });
-    this.#failures += 1;
-    // Other members are tried at once; a pause comes when all of them have failed.
-    const members = context.settings.endpoints.length;
-    const rounds = Math.floor(this.#failures / members);
-    const delayMs = this.#failures % members === 0 ? backoffDelayMs(rounds, BACKOFF, context.random) : 0;
-    const timer = context.timers.setTimeout(() => {
-      this.#enter({ at: 'idle' });
-      if (this.#dependents() > 0) this.#connect();
-    }, delayMs);
-    this.#enter({ at: 'waiting', timer });
+    if (this.#persistence.lasts(error)) onHopeless(error);
   }
 
   #discard(stream: WatchStream): void {

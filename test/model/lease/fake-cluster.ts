@@ -26,6 +26,13 @@ export interface Refusal {
   readonly applied: boolean;
 }
 
+export interface Refusing {
+  readonly chance: number;
+  readonly refusals: readonly Refusal[];
+  /** Only this member refuses. Default: all of them. */
+  readonly by?: FakeMember | undefined;
+}
+
 /** What the model wants to know of what passes. */
 export interface ClusterObserver {
   connecting(): void;
@@ -68,9 +75,9 @@ export class FakeCluster {
   /** Leases whose renewal is refused, which ends its stream. */
   readonly poisoned = new Set<bigint>();
   /** Chance that a unary call is refused, and how. */
-  unaryRefusal: { readonly chance: number; readonly refusals: readonly Refusal[] } | undefined;
+  unaryRefusal: Refusing | undefined;
   /** Chance that a stream ends with an error instead of an answer. */
-  streamRefusal: { readonly chance: number; readonly refusals: readonly Refusal[] } | undefined;
+  streamRefusal: Refusing | undefined;
 
   constructor(time: SimulatedTime, rng: Rng, lessor: FakeLessor, members: number, observer: ClusterObserver) {
     this.time = time;
@@ -135,5 +142,12 @@ export class FakeCluster {
     this.unaryRefusal = undefined;
     this.streamRefusal = undefined;
     if (!this.lessor.hasLeader) this.setLeader(this.leader);
+  }
+
+  /** How a member refuses this time, if it does. */
+  refusal(refusing: Refusing | undefined, member: FakeMember): Refusal | undefined {
+    if (refusing === undefined || (refusing.by ?? member) !== member || !this.rng.chance(refusing.chance))
+      return undefined;
+    return this.rng.pick(refusing.refusals);
   }
 }

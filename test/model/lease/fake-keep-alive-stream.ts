@@ -94,14 +94,13 @@ export class FakeKeepAliveStream implements GrpcStream {
   }
 
   #serve(renewal: Renewal): void {
-    const { cluster } = this.#connection;
+    const { cluster, member } = this.#connection;
     const { leaseId } = renewal;
     if (this.#isEnded) return;
-    const { streamRefusal } = cluster;
-    if (streamRefusal !== undefined && cluster.rng.chance(streamRefusal.chance)) {
-      const { status, text, applied } = cluster.rng.pick(streamRefusal.refusals);
-      if (applied) cluster.lessor.renew(leaseId, cluster.time.trueMs);
-      this.#refuse(status, text);
+    const refusal = cluster.refusal(cluster.streamRefusal, member);
+    if (refusal !== undefined) {
+      if (refusal.applied) cluster.lessor.renew(leaseId, cluster.time.trueMs);
+      this.#refuse(refusal.status, refusal.text);
       return;
     }
     if (!cluster.lessor.hasLeader) {

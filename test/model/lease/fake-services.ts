@@ -32,11 +32,10 @@ export function serveUnary(
     answer({ bytes: statusOf(cluster, member) });
     return;
   }
-  const { unaryRefusal } = cluster;
-  if (unaryRefusal !== undefined && cluster.rng.chance(unaryRefusal.chance)) {
-    const { status, text, applied } = cluster.rng.pick(unaryRefusal.refusals);
-    if (applied) apply(cluster, path, fields, error);
-    answer(error(status, text));
+  const refusal = cluster.refusal(cluster.unaryRefusal, member);
+  if (refusal !== undefined) {
+    if (refusal.applied) apply(cluster, path, fields, error);
+    answer(error(refusal.status, refusal.text));
     return;
   }
   const attempt = (leftMs: number): void => {

@@ -96,7 +96,7 @@ describe('trustsRequestedProgress', () => {
     ['3.10.0', true],
     ['4.0.0', true],
   ])('%j: %s', (version, trusted) => {
-    expect(trustsRequestedProgress(version)).toBe(trusted);
+    expect(trustsRequestedProgress({ version, isWithheld: false })).toBe(trusted);
   });
 });
 

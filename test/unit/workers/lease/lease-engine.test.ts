@@ -10,6 +10,7 @@ import { openHttp2Connection } from '../../../../src/grpc/http2-connection.js';
 import { eventually } from '../../../support/poll.js';
 import { testSettings } from '../../../support/recorded-stream.js';
 import { ScriptedLessor } from './scripted-lessor.js';
+import { MemberHealth } from '../../../../src/member/member-health.js';
 
 interface Rig {
   readonly lessor: ScriptedLessor;
@@ -37,6 +38,7 @@ async function rig(ttlSeconds: number, before?: (state: LeaseState) => void): Pr
     open: opened(openHttp2Connection),
     firstEndpoint: 0,
     credentials: NO_CREDENTIALS,
+    health: new MemberHealth(() => performance.now(), Math.random),
     clock: systemClock,
     timers: { set: globalTimers.setTimeout, clear: globalTimers.clear },
     random: Math.random,

@@ -10,6 +10,7 @@ import { FakeLessor } from '../../../model/lease/fake-lessor.js';
 import { SimulatedTime } from '../../../model/lease/simulated-time.js';
 import { testSettings } from '../../../support/recorded-stream.js';
 import { Rng } from '../../../support/rng.js';
+import { MemberHealth } from '../../../../src/member/member-health.js';
 
 const TTL_SECONDS = 6;
 const TIMED_OUT = { status: 14, text: 'etcdserver: request timed out', applied: false };
@@ -27,10 +28,10 @@ class Rig {
   /** Renewals written since it was emptied last. */
   readonly written: bigint[] = [];
 
-  constructor() {
+  constructor(members = 1) {
     const rng = new Rng(1);
     const { time, state } = this;
-    this.cluster = new FakeCluster(time, rng, this.lessor, 1, {
+    this.cluster = new FakeCluster(time, rng, this.lessor, members, {
       connecting: () => (this.connects += 1),
       streaming: () => (this.streams += 1),
       renewalWritten: (leaseId) => this.written.push(leaseId),
@@ -43,6 +44,10 @@ class Rig {
       open: this.cluster.open,
       firstEndpoint: 0,
       credentials: NO_CREDENTIALS,
+      health: new MemberHealth(
+        () => time.monotonicMs,
+        () => rng.fraction(),
+      ),
       clock: { monotonicMs: () => time.monotonicMs, wallMs: () => time.wallMs, bootMs: () => time.bootMs },
       timers: {
         set: (callback, delayMs) => globalThis.setTimeout(callback, delayMs),
@@ -155,6 +160,57 @@ describe('the lease engine', () => {
     for (let step = 0; step < 20; step += 1) await rig.pass(atMs / 20);
     rig.engine.stop();
     expect(rig.time.pending('code')).toBe(0);
+  });
+
+  it.each([
+    { by: 'Unavailable of a proxy', status: 14, text: 'upstream connect error' },
+    { by: 'a leader that has lost its lead', status: 2, text: 'not a primary lessor' },
+    { by: 'a change of the leader', status: 14, text: 'etcdserver: leader changed' },
+    { by: 'a member without a leader', status: 14, text: 'etcdserver: no leader' },
+  ])(
+    'leaves a member that ends every stream at once ($by), also where it goes on granting',
+    async ({ status, text }) => {
+      const two = new Rig(2);
+      const stop = two.time.install();
+      try {
+        two.cluster.setLeader(0);
+        await two.grant();
+        const [first, second] = [two.cluster.member(0), two.cluster.member(1)];
+        two.cluster.streamRefusal = { chance: 1, refusals: [{ status, text, applied: false }], by: first };
+        two.streams = 0;
+        two.connects = 0;
+        await two.pass(60_000);
+        expect(two.state.status(0)).toBe(LeaseStatus.Live);
+        expect(second.connections.size).toBeGreaterThan(0);
+        // It looks for the leader now and then, which is the one that fails.
+        expect(two.connects).toBeLessThan(20);
+        expect(two.streams).toBeLessThan(40);
+        expect(two.reports.map(({ kind }) => kind)).toEqual(['lease-granted']);
+      } finally {
+        two.engine.stop();
+        stop();
+      }
+    },
+  );
+
+  it('leaves a member that answers every grant with Unavailable', async () => {
+    const two = new Rig(2);
+    const stop = two.time.install();
+    try {
+      two.cluster.setLeader(1);
+      two.cluster.unaryRefusal = {
+        chance: 1,
+        refusals: [{ status: 14, text: 'upstream connect error', applied: false }],
+        by: two.cluster.member(0),
+      };
+      two.ask(3);
+      await two.pass(5_000);
+      for (const slot of [0, 1, 2]) expect(two.state.status(slot)).toBe(LeaseStatus.Live);
+      expect(two.connects).toBeLessThan(6);
+    } finally {
+      two.engine.stop();
+      stop();
+    }
   });
 
   it('does not connect in a loop to an only member that has no leader', async () => {

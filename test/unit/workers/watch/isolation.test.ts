@@ -256,7 +256,8 @@ describe('many culprits in a row that no watch is created between', () => {
 
 describe('a server that fails for every watch', () => {
   it.each([
-    { at: 'create', most: 300 },
+    // Sixteen at a time, until the first have failed for ten seconds.
+    { at: 'create', most: 400 },
     // Each is created, so each is tried: the server may be fine for another one.
     { at: 'events', most: 1500 },
   ] as const)('at $at has all of them end, after a bounded number of attempts', async ({ at, most }) => {

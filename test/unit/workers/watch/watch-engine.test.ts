@@ -162,17 +162,47 @@ describe('connections of a lane', () => {
     expect(connects(rig)).toBeLessThan(40);
   });
 
-  it('gives watches up after five hopeless errors in a row, with that error', async () => {
+  it('gives watches up when hopeless errors have come for ten seconds, with that error', async () => {
     const rig = new Rig();
     rig.watch(watchSpec());
     const hopeless = new EtcdError('not etcd', { code: 'protocol-error' });
-    for (let round = 0; round < 5; round += 1) {
+    const sinceMs = rig.now + 1500;
+    while (rig.now < sinceMs + 10_000) {
       expect(rig.get(1).ended).toBeUndefined();
       await rig.settle(1500);
       for (const stream of rig.server.streams()) stream.cut(hopeless);
     }
     expect(rig.get(1).ended?.error).toMatchObject({ code: 'protocol-error' });
   });
+
+  it.each(['protocol-error', 'unimplemented', 'server-error', 'unauthenticated'] as const)(
+    'ends nothing for %s at every attempt of two seconds, as from a proxy that is reloaded',
+    async (code) => {
+      const rig = new Rig({ members: 2 });
+      rig.watch(watchSpec({ watch: 1 }), watchSpec({ watch: 2 }));
+      await rig.settle(7000);
+      const untilMs = rig.now + 2000;
+      const { open } = rig.server;
+      const refuse = vi.spyOn(rig.context, 'openConnection').mockImplementation((endpoint, settings, handlers) => {
+        const connection = open(endpoint, settings, handlers);
+        if (rig.now < untilMs) {
+          connection.unary = () => Promise.reject(new EtcdError('reloading', { code, endpoint: endpoint.text }));
+        }
+        return connection;
+      });
+      for (const stream of rig.server.streams()) stream.cut(new EtcdError('reloading', { code }));
+      await rig.settle(5000);
+      // Few attempts, with pauses that grow.
+      expect(refuse.mock.calls.length).toBeGreaterThan(5);
+      expect(refuse.mock.calls.length).toBeLessThan(30);
+      rig.server.store.write({ put: 'k' });
+      await rig.settle(20_000);
+      for (const watch of [1, 2]) {
+        expect(rig.get(watch).ended).toBeUndefined();
+        expect(rig.revisions(watch)).toEqual([2]);
+      }
+    },
+  );
 
   it('does not add up hopeless errors that come hours apart', async () => {
     const rig = new Rig();
@@ -218,6 +248,22 @@ describe('connections of a lane', () => {
     expect(attempt?.closed).toBe(true);
     expect(rig.server.connections().map(({ endpoint }) => endpoint.text)).toEqual(['fake:1']);
     expect(rig.get(1).createdCount).toBe(1);
+  });
+
+  it('that was replaced is closed when its watches have left it, also while another watch waits for the future', async () => {
+    const rig = new Rig({ members: 2 });
+    const [first, second] = rig.server.endpoints;
+    if (first === undefined || second === undefined) throw new Error('two members');
+    rig.context.settings = { ...rig.context.settings, endpoints: [first] };
+    rig.watch(watchSpec({ watch: 1 }), watchSpec({ watch: 2, startRevision: 1000 }));
+    await rig.settle(2000);
+    rig.context.settings = { ...rig.context.settings, endpoints: [second] };
+    rig.engine.settingsChanged(0);
+    await rig.settle(20_000);
+    expect(rig.server.connections().map(({ endpoint }) => endpoint.text)).not.toContain('fake:0');
+    rig.server.store.write({ put: 'k' });
+    await rig.settle(1000);
+    expect(rig.revisions(1)).toEqual([2]);
   });
 
   it('is closed when nobody is on it any more', async () => {

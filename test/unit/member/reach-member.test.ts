@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { EtcdError } from '../../../src/wire/errors.js';
-import { reachMember, type ReachedMember } from '../../../src/member/member-connection.js';
+import { serverError } from '../../../src/wire/server-errors.js';
+import { tellsEveryCompaction, trustsRequestedProgress } from '../../../src/member/server-version.js';
+import { reachMember, type ReachedMember } from '../../../src/member/reach-member.js';
 import { StoreGuard } from '../../../src/member/store-guard.js';
 import type { ShardContext } from '../../../src/workers/shard-context.js';
 import type { GrpcConnection } from '../../../src/grpc/grpc-connection.js';
@@ -56,10 +58,17 @@ function reach(
     settings: { connectTimeoutMs: 1000, endpoints: [endpoint] },
     metadata: () => ({}),
   } as unknown as ShardContext; // only what reaching a member uses
-  const handlers = { onGoaway: () => undefined, onClose: () => undefined };
   const { settings } = context;
-  const options = { context, settings, endpoint, guard, probeKey: Uint8Array.of(1), handlers, opened: () => undefined };
-  return { reached: reachMember(options), asked, closed: () => closed };
+  const { found } = reachMember({
+    context,
+    settings,
+    endpoint,
+    answerTimeoutMs: 1_000,
+    isForeign: (text, clusterId) => guard.identify(text, clusterId, settings) === 'foreign',
+    store: { guard, probeKey: Uint8Array.of(1) },
+    handlers: { onGoaway: () => undefined, onClose: () => undefined },
+  });
+  return { reached: found, asked, closed: () => closed };
 }
 
 const statusOf = (head: Header, rest: readonly (readonly [number, number | string | boolean])[] = []): Uint8Array =>
@@ -77,7 +86,7 @@ describe('reachMember', () => {
   it('takes a member that is at least where the store was, without another question', async () => {
     const guard = guardAt(100);
     const { reached, asked } = reach(guard, () => statusOf({ revision: 100 }), unused);
-    expect(await reached).toMatchObject({ version: '3.5.16', storeReset: false });
+    expect(await reached).toMatchObject({ status: { version: '3.5.16' }, storeReset: false });
     expect(asked).toEqual(['Status']);
   });
 
@@ -138,14 +147,56 @@ describe('reachMember', () => {
     expect(asked).toEqual(['Status']);
   });
 
-  it('falls back to a read where Status is refused, and then knows no version', async () => {
-    const refusal = new EtcdError('no', { code: 'permission-denied' });
+  it.each([
+    { by: 'etcd, which keeps it for root', error: serverError(7, 'etcdserver: permission denied'), isWithheld: true },
+    {
+      by: 'etcd through a proxy',
+      error: serverError(7, 'etcdserver: permission denied', { endpoint: 'http://a' }),
+      isWithheld: true,
+    },
+    { by: 'a proxy in words of its own', error: serverError(7, 'permission denied'), isWithheld: false },
+    {
+      by: 'a text that only resembles',
+      error: serverError(7, 'etcdserver: permission denied for you'),
+      isWithheld: false,
+    },
+    { by: 'HTTP 403', error: new EtcdError('HTTP status 403', { code: 'permission-denied' }), isWithheld: false },
+    { by: 'a server that has none', error: serverError(12, 'unknown method Status'), isWithheld: false },
+  ])('falls back to a read where Status is refused by $by', async ({ error, isWithheld }) => {
+    const guard = guardAt(1);
     const { reached } = reach(
-      guardAt(1),
-      () => refusal,
+      guard,
+      () => error,
       () => rangeOf({ revision: 5 }),
     );
-    expect(await reached).toMatchObject({ version: '', storeReset: false });
+    const { status, storeReset } = await reached;
+    expect({ version: status.version, isWithheld: status.isWithheld, storeReset }).toEqual({
+      version: '',
+      isWithheld,
+      storeReset: false,
+    });
+    // Only etcds that keep it for themselves are known to be new enough.
+    expect([trustsRequestedProgress(status), tellsEveryCompaction(status)]).toEqual([isWithheld, isWithheld]);
+    expect(guard.revision).toBe(5);
+  });
+
+  it('takes a member that withholds its status from a user who may not read the key either', async () => {
+    const guard = guardAt(100);
+    const denied = serverError(7, 'etcdserver: permission denied');
+    const { reached, asked } = reach(
+      guard,
+      () => denied,
+      () => denied,
+    );
+    expect((await reached).storeReset).toBe(false);
+    expect(asked).toEqual(['Status', 'Range']);
+    expect(guard.revision).toBe(100);
+  });
+
+  it('does not take a member whose Status fails for another reason', async () => {
+    const { reached, closed } = reach(guardAt(1), () => serverError(14, 'etcdserver: request timed out'), unused);
+    await expect(reached).rejects.toMatchObject({ code: 'unavailable' });
+    expect(closed()).toBe(true);
   });
 
   it('gives a learner up, and closes the connection', async () => {
