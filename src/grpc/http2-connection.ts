@@ -24,14 +24,17 @@ import {
   connectTimeoutError,
   goawayError,
   Http2Code,
+  isTooManyPings,
   noAlpnError,
   notStarted,
   pingTimeoutError,
   type ConnectPhase,
 } from './http2-errors.js';
+import { addressFailed } from './address-race.js';
 import { authorityOf, openSocket, type OpenedSocket } from './http2-socket.js';
 import { Http2Stream, type StreamOwner } from './http2-stream.js';
 import { PingLiveness } from './ping-liveness.js';
+import { pingIntervalMs, tooManyPings } from './ping-pace.js';
 import { refusedStream } from './refused-stream.js';
 import { metadataError, requestHeaders } from './request-headers.js';
 import { holdSocket, releaseSocket } from './socket-hold.js';
@@ -68,6 +71,7 @@ class Http2Connection implements GrpcConnection, StreamOwner {
   readonly #authority: string;
   readonly #streams: Set<Http2Stream> = new Set();
   readonly #liveness: PingLiveness;
+  readonly #pingIntervalMs: number;
   readonly #ready: Promise<void>;
   #settleReady: (error: EtcdError | undefined) => void = () => undefined;
   #connectTimer: NodeJS.Timeout | undefined;
@@ -89,13 +93,14 @@ class Http2Connection implements GrpcConnection, StreamOwner {
     });
     // Whoever does not ask for ready() learns of the failure from onClose.
     this.#ready.catch(() => undefined);
+    this.#pingIntervalMs = pingIntervalMs(endpoint.text, settings.pingIntervalMs);
     this.#liveness = new PingLiveness(
       {
         ping: (answered) => this.#ping(answered),
         bytesReceived: () => this.#link?.opened.socket.bytesRead ?? 0,
         onSilent: () => this.#endAll(pingTimeoutError(settings.pingTimeoutMs, endpoint.text)),
       },
-      settings.pingIntervalMs,
+      this.#pingIntervalMs,
       settings.pingTimeoutMs,
       timers,
     );
@@ -187,7 +192,7 @@ class Http2Connection implements GrpcConnection, StreamOwner {
       Math.min(connectTimeoutMs, MAX_TIMER_MS),
     );
     try {
-      const opened = openSocket(this.endpoint, this.#settings.tls);
+      const opened = openSocket(this.endpoint, this.#settings.tls, { timers: this.#timers, limitMs: connectTimeoutMs });
       this.#watchSocket(opened);
       this.#link = { opened, session: this.#openSession(opened) };
     } catch (thrown) {
@@ -245,6 +250,7 @@ class Http2Connection implements GrpcConnection, StreamOwner {
     if (this.#state.kind === 'leaving' || this.#state.kind === 'ended') return;
     const text = data === undefined ? '' : Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('utf8');
     const goaway = goawayError(code, text, this.endpointText);
+    if (isTooManyPings(text)) tooManyPings(this.endpointText, this.#pingIntervalMs);
     const wasOpening = this.#state.kind === 'opening';
     this.#state = { kind: 'leaving', goaway };
     if (wasOpening) {
@@ -324,6 +330,9 @@ class Http2Connection implements GrpcConnection, StreamOwner {
   /** Ends the connection for a reason that is not the owner's. */
   #endAll(error: EtcdError): void {
     if (this.#state.kind === 'ended') return;
+    if (this.#state.kind === 'opening' && this.endpoint.kind === 'tcp') {
+      addressFailed(this.endpoint.host, this.endpoint.port);
+    }
     this.#takeDown(error);
     this.#handlers.onClose(error);
   }

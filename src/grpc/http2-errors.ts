@@ -61,6 +61,11 @@ export function rstError(rstCode: number, endpoint: string): EtcdError {
   });
 }
 
+/** Whether the peer ends the connection because PINGs came too often for it. */
+export function isTooManyPings(debugText: string): boolean {
+  return debugText.includes('too_many_pings');
+}
+
 /** The peer asked to leave the connection. `debugText` is what it sent along, if anything. */
 export function goawayError(goawayCode: number, debugText: string, endpoint: string): EtcdError {
   const said = debugText === '' ? '' : ` ${JSON.stringify(debugText.slice(0, 200))}`;
@@ -69,7 +74,7 @@ export function goawayError(goawayCode: number, debugText: string, endpoint: str
   if (goawayCode === Http2Code.NO_ERROR) {
     return new EtcdError(`${told}: it stops or limits the age of connections`, init);
   }
-  if (debugText.includes('too_many_pings')) {
+  if (isTooManyPings(debugText)) {
     return new EtcdError(`${told}: raise pingIntervalMs (etcd allows no less than 5000)`, init);
   }
   if (goawayCode === Http2Code.ENHANCE_YOUR_CALM)

@@ -5,18 +5,27 @@
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { checkServerIdentity, connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls';
 import type { Endpoint, TlsMaterial } from '../wire/connection-settings.js';
+import { addressRace, type AddressRaceParts } from './address-race.js';
 import { tlsContextOptions } from '../wire/tls-context.js';
 
 export type OpenedSocket =
   { readonly secure: false; readonly socket: Socket } | { readonly secure: true; readonly socket: TLSSocket };
 
 /** Starts to connect. Throws what node throws for material or addresses that it cannot use. */
-export function openSocket(endpoint: Endpoint, tls: TlsMaterial | undefined): OpenedSocket {
+export function openSocket(endpoint: Endpoint, tls: TlsMaterial | undefined, parts: AddressRaceParts): OpenedSocket {
+  const race = endpoint.kind === 'unix' ? undefined : addressRace(endpoint.port, parts);
   const target =
-    endpoint.kind === 'unix' ? { path: endpoint.path } : { host: endpoint.host, port: endpoint.port, noDelay: true };
-  if (!endpoint.tls) return { secure: false, socket: connectTcp(target) };
+    endpoint.kind === 'unix'
+      ? { path: endpoint.path }
+      : { host: endpoint.host, port: endpoint.port, noDelay: true, autoSelectFamily: false, lookup: race?.lookup };
+  if (!endpoint.tls) {
+    const socket = connectTcp(target);
+    if (race !== undefined) socket.once('close', race.cancel);
+    return { secure: false, socket };
+  }
   const socket = connectTls({ ...target, ...tlsOptions(endpoint, tls) });
   socket.setNoDelay(true);
+  if (race !== undefined) socket.once('close', race.cancel);
   return { secure: true, socket };
 }
 
