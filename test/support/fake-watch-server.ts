@@ -43,6 +43,8 @@ class FakeMember implements FakeMemberView {
   applied: number;
   createdRevision: number | undefined;
   makesUpCreations = false;
+  /** While true its streams are dead: nothing that is sent on them is read, and nothing comes. Its connections live. */
+  isMute = false;
   /** While true it applies nothing by itself, only what a linearizable read needs. */
   isHolding = false;
   refuse: (key: string) => string | undefined = () => undefined;
@@ -221,7 +223,7 @@ export class FakeWatchServer {
     for (const member of this.members) {
       if (member.applied < member.store.revision && !member.isHolding) steps.push(() => member.applyOne());
       for (const { tasks } of member.connections) if (tasks.length > 0) steps.push(() => tasks.shift()?.());
-      for (const stream of member.streams()) steps.push(...stream.steps());
+      for (const stream of member.streams()) if (!member.isMute) steps.push(...stream.steps());
     }
     return steps;
   }

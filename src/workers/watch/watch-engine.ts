@@ -22,7 +22,10 @@ import type { WatchLaneName } from './watch-lanes.js';
 import { chooseLane, LAGGED_REPLAYS } from './watch-placement.js';
 import type { WatchStream } from './watch-stream.js';
 
-/** How often idle watches of a live stream are brought forward, so that their resume revision is not compacted away. */
+/**
+ * How often idle watches of a live stream are brought forward, so that their resume revision is not compacted away, and silent streams
+ * are looked for.
+ */
 const PROGRESS_MS = 60_000;
 
 export interface WatchEngineOptions {
@@ -133,6 +136,8 @@ export class WatchEngine {
     }
     this.#fill();
     this.#progressTimer ??= this.#options.context.timers.setInterval(() => {
+      // A stream that is given up may make lanes.
+      for (const lane of [...this.lanes.all]) lane.dropSilent();
       if (this.lanes.live.trustsProgress) this.lanes.live.stream?.requestProgress();
     }, PROGRESS_MS);
   }

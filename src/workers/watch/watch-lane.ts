@@ -152,6 +152,18 @@ export class WatchLane {
     this.#onEnded(stream, error);
   }
 
+  /** Gives up streams on which the server has fallen silent. To be called now and then; the second time without a word counts. */
+  dropSilent(): void {
+    for (const stream of [...this.streams()]) {
+      if (stream.size === 0 || !stream.isSilent()) continue;
+      const endpoint = stream.connection.endpoint.text;
+      this.drop(
+        stream,
+        new EtcdError(`${endpoint} does not answer on its watch stream`, { code: 'unavailable', endpoint }),
+      );
+    }
+  }
+
   /** The stream is about to end because of what it brought for one watch: no reason to give up the others. */
   excuse(): void {
     this.#judge.ignoreNext();

@@ -72,7 +72,12 @@ interface Creation {
   readonly entry: WatchEntry;
   readonly streamWatchId: number;
   readonly startRevision: number;
+  /** It is only to be answered, and is cancelled then. */
+  readonly isProbe: boolean;
 }
+
+/** A revision that no store comes to: a watch from it delivers nothing. */
+const NEVER_REVISION = Number.MAX_SAFE_INTEGER;
 
 export class WatchStream implements WatchCarrier {
   readonly connection: GrpcConnection;
@@ -93,6 +98,10 @@ export class WatchStream implements WatchCarrier {
   #answeredCount = 0;
   #sentCount = 0;
   #progressWanted = false;
+  /** Messages received, as many as there were when it was looked at last, and whether it was probed then. */
+  #messages = 0;
+  #messagesSeen = -1;
+  #isProbed = false;
   #progressRequests = 0;
   #progressAnswers = 0;
   #paused = false;
@@ -159,7 +168,7 @@ export class WatchStream implements WatchCarrier {
     // In serial mode the server gives the ids, from 0 up: until then a number that it cannot give, nor -1.
     const streamWatchId = this.serial ? -1 - drawn : drawn;
     this.#attached.set(streamWatchId, entry);
-    this.#creations.push({ entry, streamWatchId, startRevision });
+    this.#creations.push({ entry, streamWatchId, startRevision, isProbe: false });
     this.#scheduleFlush();
     return streamWatchId;
   }
@@ -177,6 +186,29 @@ export class WatchStream implements WatchCarrier {
   requestProgress(): void {
     this.#progressWanted = true;
     this.#scheduleFlush();
+  }
+
+  /**
+   * Whether the server has fallen silent on this stream, though its connection may live: asked again and again, it is true the second
+   * time that nothing has come since the time before. In between the server is asked for what it always answers, the creation of a watch,
+   * since it leaves requests for progress unanswered while any watch is behind.
+   */
+  isSilent(): boolean {
+    const hasHeard = this.#messages !== this.#messagesSeen;
+    this.#messagesSeen = this.#messages;
+    // What is not read cannot be heard. A proxy that gives its own ids may join the probe with another client's watch.
+    if (hasHeard || this.#paused || this.#over || this.serial) {
+      this.#isProbed = false;
+      return false;
+    }
+    if (this.#isProbed) return true;
+    this.#isProbed = true;
+    const [entry] = this.#attached.values();
+    if (entry === undefined || this.creating) return false;
+    const streamWatchId = this.#options.drawId();
+    this.#creations.push({ entry, streamWatchId, startRevision: NEVER_REVISION, isProbe: true });
+    this.#scheduleFlush();
+    return false;
   }
 
   /** How many progress requests have been sent. */
@@ -237,7 +269,7 @@ export class WatchStream implements WatchCarrier {
     let read = this.#sentCount;
     while (read < creations.length && this.#sentCount - this.#answeredCount < this.#window) {
       const creation = creations[read++] as Creation; // within the length
-      if (!this.#attached.has(creation.streamWatchId)) continue;
+      if (!this.#attached.has(creation.streamWatchId) && !creation.isProbe) continue;
       const wireId = this.serial ? 0 : creation.streamWatchId;
       const { spec } = creation.entry;
       writeCreate(this.#writer, spec, wireId, creation.startRevision, spec.fragment ?? this.#options.fragments);
@@ -253,6 +285,7 @@ export class WatchStream implements WatchCarrier {
 
   #onMessage(buffer: Uint8Array, start: number, end: number): void {
     const head = this.#head;
+    this.#messages += 1;
     try {
       decodeWatchHead(head, buffer, start, end);
     } catch (error) {
