@@ -9,38 +9,46 @@ import { eventually } from '../support/poll.js';
 import { RawEtcd } from '../support/raw-etcd.js';
 import { defaultEtcd } from '../support/etcd-binary.js';
 
+const TRANSPORTS = ['http2', 'grpc-js'] as const;
+
 describe.concurrent(`leases under faults, etcd ${defaultEtcd().version}`, () => {
-  it('etcd stopped for 5 s loses no lease of 15 s, and the renewals after it come spread', async (test) => {
-    const own = ownerOf(test);
-    const server = own(await EtcdProcess.start());
-    const etcd = own(await connect({ endpoints: server.endpoint, shards: 1 }));
-    const many = await etcd.leases.grantMany(2_000, { ttlSeconds: 15 });
-    const ends = endsOf(many);
-    await server.kill();
-    await pass(5_000);
-    server.launch();
-    await server.waitReady();
-    await pass(16_000);
-    await expectNoneLost(server, many, ends);
-  });
+  it.for(TRANSPORTS)(
+    'etcd stopped for 5 s loses no lease of 15 s, and the renewals after it come spread: %s',
+    async (transport, test) => {
+      const own = ownerOf(test);
+      const server = own(await EtcdProcess.start());
+      const etcd = own(await connect({ endpoints: server.endpoint, shards: 1, transport }));
+      const many = await etcd.leases.grantMany(2_000, { ttlSeconds: 15 });
+      const ends = endsOf(many);
+      await server.kill();
+      await pass(5_000);
+      server.launch();
+      await server.waitReady();
+      await pass(16_000);
+      await expectNoneLost(server, many, ends);
+    },
+  );
 
-  it('a leader that is killed loses no lease of 10 s while a quorum is up', async (test) => {
-    const own = ownerOf(test);
-    const cluster = own(await EtcdCluster.start());
-    const etcd = own(await connect({ endpoints: cluster.endpoints, shards: 1 }));
-    const many = await etcd.leases.grantMany(1_000, { ttlSeconds: 10 });
-    const ends = endsOf(many);
-    const leader = await cluster.leader();
-    await leader.kill();
-    await pass(14_000);
-    await expectNoneLost(await cluster.leader(), many, ends);
-  });
+  it.for(TRANSPORTS)(
+    'a leader that is killed loses no lease of 10 s while a quorum is up: %s',
+    async (transport, test) => {
+      const own = ownerOf(test);
+      const cluster = own(await EtcdCluster.start());
+      const etcd = own(await connect({ endpoints: cluster.endpoints, shards: 1, transport }));
+      const many = await etcd.leases.grantMany(1_000, { ttlSeconds: 10 });
+      const ends = endsOf(many);
+      const leader = await cluster.leader();
+      await leader.kill();
+      await pass(14_000);
+      await expectNoneLost(await cluster.leader(), many, ends);
+    },
+  );
 
-  it('a member that swallows bytes loses no lease while another is up', async (test) => {
+  it.for(TRANSPORTS)('a member that swallows bytes loses no lease while another is up: %s', async (transport, test) => {
     const own = ownerOf(test);
     const cluster = own(await EtcdCluster.start());
     const proxies = await Promise.all(cluster.members.map(async (member) => own(await FaultProxy.start(member))));
-    const etcd = own(await connect({ endpoints: proxies.map(({ endpoint }) => endpoint), shards: 1 }));
+    const etcd = own(await connect({ endpoints: proxies.map(({ endpoint }) => endpoint), shards: 1, transport }));
     const many = await etcd.leases.grantMany(1_000, { ttlSeconds: 10 });
     const ends = endsOf(many);
     // Renewals go to the leader once it is found; that one falls silent.
