@@ -13,12 +13,12 @@ const TRANSPORTS = ['http2', 'grpc-js'] as const;
 
 describe.concurrent(`leases under faults, etcd ${defaultEtcd().version}`, () => {
   it.for(TRANSPORTS)(
-    'etcd stopped for 5 s loses no lease of 15 s, and the renewals after it come spread: %s',
+    'etcd stopped for 5 s loses no lease of 25 s, and the renewals after it come spread: %s',
     async (transport, test) => {
       const own = ownerOf(test);
       const server = own(await EtcdProcess.start());
       const etcd = own(await connect({ endpoints: server.endpoint, shards: 1, transport }));
-      const many = await etcd.leases.grantMany(2_000, { ttlSeconds: 15 });
+      const many = await etcd.leases.grantMany(2_000, { ttlSeconds: 25 });
       const ends = endsOf(many);
       await server.kill();
       await pass(5_000);
