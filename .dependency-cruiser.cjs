@@ -1,7 +1,7 @@
 // Import directions (docs/architecture.md) and cycles, checked by `npm run deps:check`.
 //
 //   src/main -> src/wire <- src/workers        src/embedded -> src/wire
-//   src/workers -> src/member -> src/grpc -> src/wire
+//   src/main, src/workers -> src/member -> src/grpc -> src/wire
 //   src/main -> src/generated <- src/embedded  (protobuf code for unary calls, made by scripts/build.js)
 //
 //   src/main -> src/inline -> src/workers      (one dynamic import: a shard on the application's thread)
@@ -35,7 +35,7 @@ const folders = [
 const owners = {
   piscina: '^src/main/shard-pool\\.ts$',
   msgpackr: '^src/wire/open-batch\\.ts$',
-  '@grpc/grpc-js': '^src/(main/unary/|grpc/grpc-js-|embedded/transport/)',
+  '@grpc/grpc-js': '^src/(grpc/grpc-js-|embedded/transport/)',
   commander: '^src/main/cli/',
   'cli-progress': '^src/main/cli/',
 };

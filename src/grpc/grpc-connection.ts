@@ -1,5 +1,5 @@
 /**
- * The one interface between a shard and the network: a connection to one etcd member that carries bidirectional
+ * The one interface between the package and the network: a connection to one etcd member that carries bidirectional
  * streams and unary calls. Two implementations (http2-connection.ts, grpc-js-connection.ts) obey the same contract
  * suite. Neither retries, reconnects or knows etcd: a connection that has ended stays ended.
  */
@@ -81,6 +81,11 @@ export interface GrpcConnection {
 export interface UnaryOptions {
   readonly timeoutMs: number;
   readonly metadata?: Metadata | undefined;
+  /**
+   * Told before `unary()` returns how to give the call up: it is reset, and the promise stays unsettled. For callers with an end of
+   * their own.
+   */
+  readonly onStarted?: ((cancel: () => void) => void) | undefined;
 }
 
 /** What a connection tells its owner. */
@@ -100,5 +105,13 @@ export type OpenConnection = (
   handlers: ConnectionHandlers,
 ) => GrpcConnection;
 
-/** What a transport offers; its timers are those of the shard. */
-export type Transport = (...args: [...Parameters<OpenConnection>, timers: GuardedTimers]) => GrpcConnection;
+/**
+ * Whether a connection without streams keeps the process alive: that of a shard does, since its thread is there for it; one that
+ * an application has used, and may use again, does not.
+ */
+export type WhileIdle = 'ref' | 'unref';
+
+/** What a transport offers; its timers are those of the shard. `whileIdle` is `'ref'` unless something else is said. */
+export type Transport = (
+  ...args: [...Parameters<OpenConnection>, timers: GuardedTimers, whileIdle?: WhileIdle]
+) => GrpcConnection;

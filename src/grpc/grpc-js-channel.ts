@@ -1,10 +1,9 @@
-/** Makes the grpc-js client of one connection from our settings. Thread: the shard's. */
+/** Makes the grpc-js client of one connection from our settings. Any thread. */
 import { Client, credentials, type ChannelCredentials, type ClientOptions } from '@grpc/grpc-js';
-import { isIP } from 'node:net';
 import { checkServerIdentity, createSecureContext } from 'node:tls';
 import type { ConnectionSettings, Endpoint, TlsMaterial } from '../wire/connection-settings.js';
 import { tlsContextOptions } from '../wire/tls-context.js';
-import { authorityOf } from './http2-socket.js';
+import { authorityOf, serverNameToCheck, serverNameToSend } from './server-name.js';
 
 const NEVER_MS = 2 ** 31 - 1;
 
@@ -16,7 +15,6 @@ export function grpcJsClient(endpoint: Endpoint, settings: ConnectionSettings): 
 }
 
 function channelOptions(endpoint: Endpoint, settings: ConnectionSettings): ClientOptions {
-  const serverName = settings.tls?.serverName;
   return {
     'grpc.max_receive_message_length': settings.maxMessageBytes,
     'grpc.max_send_message_length': -1,
@@ -33,13 +31,13 @@ function channelOptions(endpoint: Endpoint, settings: ConnectionSettings): Clien
     'grpc.enable_channelz': 0,
     'grpc.primary_user_agent': 'etcd-vigil',
     'grpc.default_authority': authorityOf(endpoint),
-    // node refuses IP addresses as SNI: those are only checked, by the credentials.
-    ...(serverName !== undefined && isIP(serverName) === 0 && { 'grpc.ssl_target_name_override': serverName }),
+    // grpc-js cannot leave it out: for an address a name goes out that means nothing. What is checked, the credentials say.
+    ...(endpoint.tls && { 'grpc.ssl_target_name_override': serverNameToSend(endpoint, settings.tls) ?? 'etcd' }),
   };
 }
 
 function secureCredentials(endpoint: Endpoint, tls: TlsMaterial | undefined): ChannelCredentials {
-  const name = tls?.serverName ?? (endpoint.kind === 'unix' ? 'localhost' : endpoint.host);
+  const name = serverNameToCheck(endpoint, tls);
   return credentials.createFromSecureContext(createSecureContext(tlsContextOptions(tls)), {
     checkServerIdentity: (_host, certificate) => checkServerIdentity(name, certificate),
     rejectUnauthorized: tls?.insecureSkipVerify !== true,

@@ -1,6 +1,6 @@
 /**
  * A gRPC connection over grpc-js: for its proxies and channel options, and as the reference beside http2-connection.ts.
- * Thread: the shard's. Owns one grpc-js client with a subchannel pool of its own, its open streams and the connect timer.
+ * Any thread. Owns one grpc-js client with a subchannel pool of its own, its open streams and the connect timer.
  *
  * grpc-js reconnects by itself and does not say why a connection was lost; this class watches the channel's state and
  * ends for good at the first failure. A channel that is no longer READY either got GOAWAY (then its calls live on) or
@@ -18,6 +18,7 @@ import type {
   StreamHandlers,
   Transport,
   UnaryOptions,
+  WhileIdle,
 } from './grpc-connection.js';
 import { grpcJsClient } from './grpc-js-channel.js';
 import { GrpcJsStream } from './grpc-js-stream.js';
@@ -41,8 +42,8 @@ type State =
   | { readonly kind: 'ended'; readonly error: EtcdError };
 
 /** Opens a connection over grpc-js. Never throws: what is wrong comes through `ready()` and `onClose`. */
-export const openGrpcJsConnection: Transport = (endpoint, settings, handlers, timers) =>
-  new GrpcJsConnection(endpoint, settings, handlers, timers);
+export const openGrpcJsConnection: Transport = (endpoint, settings, handlers, timers, whileIdle = 'ref') =>
+  new GrpcJsConnection(endpoint, settings, handlers, timers, whileIdle);
 
 class GrpcJsConnection implements GrpcConnection {
   readonly endpoint: Endpoint;
@@ -56,7 +57,13 @@ class GrpcJsConnection implements GrpcConnection {
   #client: Client | undefined;
   #state: State = { kind: 'opening' };
 
-  constructor(endpoint: Endpoint, settings: ConnectionSettings, handlers: ConnectionHandlers, timers: GuardedTimers) {
+  constructor(
+    endpoint: Endpoint,
+    settings: ConnectionSettings,
+    handlers: ConnectionHandlers,
+    timers: GuardedTimers,
+    whileIdle: WhileIdle,
+  ) {
     this.#timers = timers;
     this.endpoint = endpoint;
     this.#handlers = handlers;
@@ -71,6 +78,8 @@ class GrpcJsConnection implements GrpcConnection {
       },
       Math.min(settings.connectTimeoutMs, MAX_TIMER_MS),
     );
+    // grpc-js's own sockets hold the process for their calls only.
+    if (whileIdle === 'unref') this.#connectTimer.unref();
     try {
       this.#client = grpcJsClient(endpoint, settings);
       this.#client.getChannel().getConnectivityState(true);
@@ -112,7 +121,7 @@ class GrpcJsConnection implements GrpcConnection {
       { endpointText: this.endpoint.text, timers: this.#timers, start, mayBeSent },
       path,
       request,
-      options.timeoutMs,
+      options,
     );
   }
 

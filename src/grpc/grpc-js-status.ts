@@ -4,6 +4,7 @@
  */
 import { EtcdError } from '../wire/errors.js';
 import { serverError } from '../wire/server-errors.js';
+import { reasonInText } from './connect-reason.js';
 import { connectFailed, connectionError, rstError } from './http2-errors.js';
 import { httpError } from './response-status.js';
 
@@ -50,9 +51,8 @@ function compressedError(endpoint: string): EtcdError {
   );
 }
 
-function connectFailedText(lastError: string, endpoint: string): EtcdError {
-  // grpc-js adds the time of the attempt.
-  return connectFailed(`cannot connect to ${endpoint}: ${lastError.replace(/ \(\d{4}-[^)]*\)$/, '')}`, endpoint);
+function connectFailedText(words: string, endpoint: string): EtcdError {
+  return connectFailed(`cannot connect to ${endpoint}: ${reasonInText(words)}`, endpoint);
 }
 
 function rstCodeOf(status: number, details: string): number | undefined {

@@ -1,5 +1,5 @@
 /**
- * A gRPC connection over node:http2. Thread: the shard's. Owns one socket, one HTTP/2 session, the set of its open
+ * A gRPC connection over node:http2. Any thread. Owns one socket, one HTTP/2 session, the set of its open
  * streams and the timers of connecting and of liveness. Never retries or reconnects.
  *
  * Everything that can end the connection (socket, session, GOAWAY, liveness, time-out, `close()`) leads to `#endAll`, which
@@ -18,6 +18,7 @@ import type {
   StreamHandlers,
   Transport,
   UnaryOptions,
+  WhileIdle,
 } from './grpc-connection.js';
 import {
   connectionError,
@@ -31,12 +32,13 @@ import {
   type ConnectPhase,
 } from './http2-errors.js';
 import { addressFailed } from './address-race.js';
-import { authorityOf, openSocket, type OpenedSocket } from './http2-socket.js';
+import { openSocket, type OpenedSocket } from './http2-socket.js';
 import { Http2Stream, type StreamOwner } from './http2-stream.js';
 import { PingLiveness } from './ping-liveness.js';
 import { pingIntervalMs, tooManyPings } from './ping-pace.js';
 import { refusedStream } from './refused-stream.js';
 import { metadataError, requestHeaders } from './request-headers.js';
+import { authorityOf } from './server-name.js';
 import { holdSocket, releaseSocket } from './socket-hold.js';
 import { MAX_TIMER_MS, unaryCall } from './unary-call.js';
 
@@ -58,8 +60,8 @@ type State =
   | { readonly kind: 'ended'; readonly error: EtcdError };
 
 /** Opens a connection over node:http2. Never throws: what is wrong comes through `ready()` and `onClose`. */
-export const openHttp2Connection: Transport = (endpoint, settings, handlers, timers) =>
-  new Http2Connection(endpoint, settings, handlers, timers);
+export const openHttp2Connection: Transport = (endpoint, settings, handlers, timers, whileIdle = 'ref') =>
+  new Http2Connection(endpoint, settings, handlers, timers, whileIdle);
 
 class Http2Connection implements GrpcConnection, StreamOwner {
   readonly endpoint: Endpoint;
@@ -69,6 +71,7 @@ class Http2Connection implements GrpcConnection, StreamOwner {
   readonly #handlers: ConnectionHandlers;
   readonly #timers: GuardedTimers;
   readonly #authority: string;
+  readonly #whileIdle: WhileIdle;
   readonly #streams: Set<Http2Stream> = new Set();
   readonly #liveness: PingLiveness;
   readonly #pingIntervalMs: number;
@@ -80,8 +83,15 @@ class Http2Connection implements GrpcConnection, StreamOwner {
   #maxStreams = STREAMS_BEFORE_SETTINGS;
   #state: State = { kind: 'opening', phase: 'connecting' };
 
-  constructor(endpoint: Endpoint, settings: ConnectionSettings, handlers: ConnectionHandlers, timers: GuardedTimers) {
+  constructor(
+    endpoint: Endpoint,
+    settings: ConnectionSettings,
+    handlers: ConnectionHandlers,
+    timers: GuardedTimers,
+    whileIdle: WhileIdle,
+  ) {
     this.#timers = timers;
+    this.#whileIdle = whileIdle;
     this.endpoint = endpoint;
     this.endpointText = endpoint.text;
     this.maxMessageBytes = settings.maxMessageBytes;
@@ -143,7 +153,7 @@ class Http2Connection implements GrpcConnection, StreamOwner {
       { endpointText: this.endpointText, timers: this.#timers, start, mayBeSent },
       path,
       request,
-      options.timeoutMs,
+      options,
     );
   }
 
@@ -169,6 +179,7 @@ class Http2Connection implements GrpcConnection, StreamOwner {
   released(stream: Http2Stream): void {
     if (!this.#streams.delete(stream) || this.#streams.size > 0) return;
     this.#liveness.stop();
+    this.#idle();
     if (this.#state.kind === 'leaving') this.#endSoon();
   }
 
@@ -195,6 +206,7 @@ class Http2Connection implements GrpcConnection, StreamOwner {
       const opened = openSocket(this.endpoint, this.#settings.tls, { timers: this.#timers, limitMs: connectTimeoutMs });
       this.#watchSocket(opened);
       this.#link = { opened, session: this.#openSession(opened) };
+      this.#idle();
     } catch (thrown) {
       // Not before the caller holds the connection.
       this.#timers.setImmediate(() => this.#endAll(connectionError(thrown, 'connecting', this.endpointText)));
@@ -205,7 +217,11 @@ class Http2Connection implements GrpcConnection, StreamOwner {
   #watchSocket(opened: OpenedSocket): void {
     const { socket, secure } = opened;
     socket.on('error', (error: Error) => this.#endWithCause(error));
-    socket.on('connect', () => this.#advance(secure ? 'securing' : 'greeting'));
+    socket.on('connect', () => {
+      this.#advance(secure ? 'securing' : 'greeting');
+      // Where a name has several addresses, it is another handle now.
+      if (this.#streams.size === 0) this.#idle();
+    });
     if (!opened.secure) return;
     const tlsSocket = opened.socket;
     tlsSocket.on('secureConnect', () => {
@@ -293,8 +309,21 @@ class Http2Connection implements GrpcConnection, StreamOwner {
     }
     const stream = new Http2Stream(http2, handlers, this);
     this.#streams.add(stream);
-    if (this.#streams.size === 1) this.#liveness.start();
+    if (this.#streams.size === 1) this.#busy(link.opened);
     return stream;
+  }
+
+  /** The first stream was opened. */
+  #busy({ socket }: OpenedSocket): void {
+    this.#liveness.start();
+    if (this.#whileIdle === 'unref') socket.ref();
+  }
+
+  /** There is no stream. */
+  #idle(): void {
+    if (this.#whileIdle === 'ref') return;
+    this.#link?.opened.socket.unref();
+    this.#connectTimer?.unref();
   }
 
   #whyNotNow(): EtcdError | undefined {

@@ -3,6 +3,7 @@
  * own errors. Pure. Every text names the endpoint and what to do; none repeats what TLS material says.
  */
 import { EtcdError, type EtcdErrorCode, type Outcome } from '../wire/errors.js';
+import { codeOf, reasonOf } from './connect-reason.js';
 
 /** HTTP/2 error codes (RFC 9113, section 7), by number. */
 const NAMES: readonly string[] = [
@@ -112,7 +113,10 @@ export function connectionError(cause: unknown, phase: ConnectPhase, endpoint: s
     });
   }
   const why = reason ?? 'it closed the connection before it spoke HTTP/2; is http:// or https:// right?';
-  return connectFailed(`cannot connect to ${endpoint}: ${why}`, endpoint, cause ?? undefined);
+  // A server that speaks TLS drops the greeting of one that does not.
+  const hint =
+    phase === 'greeting' && isBrokenOff(cause) ? ' before it spoke HTTP/2; is http:// or https:// right?' : '';
+  return connectFailed(`cannot connect to ${endpoint}: ${why}${hint}`, endpoint, cause ?? undefined);
 }
 
 /** A PING was not answered in time. */
@@ -144,61 +148,9 @@ export function connectFailed(message: string, endpoint: string, cause?: unknown
   });
 }
 
-const REASONS: ReadonlyMap<string, string> = new Map([
-  ['ECONNREFUSED', 'connection refused; nothing listens there'],
-  ['ECONNRESET', 'the peer reset the connection'],
-  ['EPIPE', 'the peer closed the connection'],
-  ['ETIMEDOUT', 'the network gave no answer'],
-  ['EHOSTUNREACH', 'no route to the host'],
-  ['ENETUNREACH', 'the network cannot be reached'],
-  ['ENOTFOUND', 'the host name is not known'],
-  ['EAI_AGAIN', 'the name server does not answer'],
-  ['ENOENT', 'no such unix socket'],
-  ['EACCES', 'no permission for the unix socket'],
-  ['ERR_SSL_WRONG_VERSION_NUMBER', 'the peer does not speak TLS; use http://'],
-  ['ERR_SSL_PACKET_LENGTH_TOO_LONG', 'the peer does not speak TLS; use http://'],
-  ['CERT_HAS_EXPIRED', "the server's certificate has expired"],
-  ['CERT_NOT_YET_VALID', "the server's certificate is not valid yet; are the clocks right?"],
-  ['DEPTH_ZERO_SELF_SIGNED_CERT', "the server's certificate is signed by itself; give that certificate as tls.ca"],
-  ['SELF_SIGNED_CERT_IN_CHAIN', "the server's certificate is signed by a CA that is not trusted; give it as tls.ca"],
-  [
-    'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
-    "the server's certificate is signed by a CA that is not trusted; give it as tls.ca",
-  ],
-  ['UNABLE_TO_GET_ISSUER_CERT', "the server's certificate is signed by a CA that is not trusted; give it as tls.ca"],
-  [
-    'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
-    "the server's certificate is signed by a CA that is not trusted; give it as tls.ca",
-  ],
-  ['CERT_SIGNATURE_FAILURE', "the server's certificate is not signed by the CA in tls.ca"],
-  ['ERR_TLS_CERT_ALTNAME_INVALID', "the server's certificate is for other names; set tls.serverName to one of them"],
-  ['ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED', 'the server wants a client certificate; give tls.cert and tls.key'],
-  ['ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE', 'the server does not accept the client certificate in tls.cert'],
-  ['ERR_SSL_TLSV1_ALERT_UNKNOWN_CA', 'the server does not trust the CA of the client certificate in tls.cert'],
-  ['ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE', 'the server refused the TLS handshake; does it want tls.cert and tls.key?'],
-  [
-    'ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL',
-    "the TLS peer does not offer HTTP/2 (ALPN h2); is this etcd's client port?",
-  ],
-  ['ERR_HTTP2_ERROR', 'the peer broke the rules of HTTP/2; is http:// or https:// right?'],
-  ['ERR_HTTP2_TOO_MANY_INVALID_FRAMES', 'the peer broke the rules of HTTP/2 too often'],
-  ['ERR_HTTP2_SESSION_ERROR', 'one side broke the rules of HTTP/2'],
-  ['ERR_OSSL_X509_KEY_VALUES_MISMATCH', 'tls.key is not the key of tls.cert'],
-  ['ERR_OSSL_PEM_NO_START_LINE', 'tls.ca, tls.cert or tls.key is not PEM text'],
-]);
-
-function reasonOf(cause: unknown): string {
+function isBrokenOff(cause: unknown): boolean {
   const code = codeOf(cause);
-  const known = code === undefined ? undefined : REASONS.get(code);
-  const text = known ?? (cause instanceof Error ? cause.message : String(cause));
-  return code === undefined || text.includes(code) ? text : `${text} (${code})`;
-}
-
-/** A happy-eyeballs attempt fails with an AggregateError: its code is the one of the first address. */
-function codeOf(cause: unknown): string | undefined {
-  if (cause instanceof Error && 'code' in cause && typeof cause.code === 'string') return cause.code;
-  if (cause instanceof AggregateError && cause.errors.length > 0) return codeOf(cause.errors[0]);
-  return undefined;
+  return code === 'ECONNRESET' || code === 'EPIPE';
 }
 
 function isHttp2Violation(cause: unknown): boolean {

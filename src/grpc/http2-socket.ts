@@ -1,12 +1,13 @@
 /**
- * Opens the socket below an HTTP/2 session: TCP or unix, plain or TLS with ALPN. Thread: the shard's. The caller owns
+ * Opens the socket below an HTTP/2 session: TCP or unix, plain or TLS with ALPN. Any thread. The caller owns
  * the socket and its events.
  */
-import { connect as connectTcp, isIP, type Socket } from 'node:net';
+import { connect as connectTcp, type Socket } from 'node:net';
 import { checkServerIdentity, connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls';
 import type { Endpoint, TlsMaterial } from '../wire/connection-settings.js';
 import { addressRace, type AddressRaceParts } from './address-race.js';
 import { tlsContextOptions } from '../wire/tls-context.js';
+import { serverNameToCheck, serverNameToSend } from './server-name.js';
 
 export type OpenedSocket =
   { readonly secure: false; readonly socket: Socket } | { readonly secure: true; readonly socket: TLSSocket };
@@ -29,19 +30,12 @@ export function openSocket(endpoint: Endpoint, tls: TlsMaterial | undefined, par
   return { secure: true, socket };
 }
 
-/** The value of `:authority`. */
-export function authorityOf(endpoint: Endpoint): string {
-  if (endpoint.kind === 'unix') return 'localhost';
-  return `${endpoint.host.includes(':') ? `[${endpoint.host}]` : endpoint.host}:${String(endpoint.port)}`;
-}
-
 function tlsOptions(endpoint: Endpoint, tls: TlsMaterial | undefined): ConnectionOptions {
-  const name = tls?.serverName ?? (endpoint.kind === 'unix' ? 'localhost' : endpoint.host);
+  const name = serverNameToCheck(endpoint, tls);
   return {
     ALPNProtocols: ['h2'],
     minVersion: 'TLSv1.2',
-    // SNI carries names only (RFC 6066); an IP address is checked against the certificate without being sent.
-    servername: isIP(name) === 0 ? name : '',
+    servername: serverNameToSend(endpoint, tls) ?? '',
     checkServerIdentity: (_host, certificate) => checkServerIdentity(name, certificate),
     rejectUnauthorized: tls?.insecureSkipVerify !== true,
     ...tlsContextOptions(tls),

@@ -1,9 +1,9 @@
 /**
- * One request, one answer, on a stream of either transport. Thread: the shard's. Owns the call's timer. Never retries.
+ * One request, one answer, on a stream of either transport. Any thread. Owns the call's timer. Never retries.
  */
 import { EtcdError } from '../wire/errors.js';
 import type { GuardedTimers } from '../wire/guarded-timers.js';
-import type { GrpcStream, StreamHandlers } from './grpc-connection.js';
+import type { GrpcStream, StreamHandlers, UnaryOptions } from './grpc-connection.js';
 
 /** node fires a longer timer at once. */
 export const MAX_TIMER_MS: number = 2 ** 31 - 1;
@@ -19,7 +19,12 @@ export interface UnaryPort {
 }
 
 /** Resolves with a copy of the answer's bytes. Rejects with what ended the call, and `timeout` after `timeoutMs`. */
-export function unaryCall(port: UnaryPort, path: string, request: Uint8Array, timeoutMs: number): Promise<Uint8Array> {
+export function unaryCall(
+  port: UnaryPort,
+  path: string,
+  request: Uint8Array,
+  { timeoutMs, onStarted }: UnaryOptions,
+): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
     let answer: Uint8Array | undefined;
     let answers = 0;
@@ -45,6 +50,10 @@ export function unaryCall(port: UnaryPort, path: string, request: Uint8Array, ti
       },
       Math.min(timeoutMs, MAX_TIMER_MS),
     );
+    onStarted?.(() => {
+      port.timers.clear(timer);
+      stream.cancel();
+    });
   });
 }
 

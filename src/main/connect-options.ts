@@ -39,7 +39,7 @@ export interface ConnectOptions {
    * Default: one less than the machine's cores, at least 1 and at most 4.
    */
   readonly shards?: number | 'inline' | undefined;
-  /** What carries streams: `'http2'` (default, fastest) or `'grpc-js'` (for its proxies and channel options). */
+  /** What carries streams and calls: `'http2'` (default, fastest) or `'grpc-js'` (for its proxies and channel options). */
   readonly transport?: TransportKind | undefined;
   /** Limit for one connection attempt, and in `connect` for a member to answer. Default 5,000. */
   readonly connectTimeoutMs?: number | undefined;

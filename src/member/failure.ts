@@ -6,7 +6,7 @@
  * write needs the second as well, because a write repeated after it was applied is the commonest defect of etcd clients.
  */
 import type { EtcdError, EtcdErrorCode } from '../wire/errors.js';
-import { isTokenError } from '../wire/server-errors.js';
+import { isLearnerRefusal, isTokenError } from '../wire/server-errors.js';
 
 /** Where the same request may be tried again. */
 export type Remedy =
@@ -72,7 +72,8 @@ const REMEDIES: Readonly<Record<EtcdErrorCode, Remedy>> = {
 
 /** Where a request that failed so may be tried again. */
 export function remedyFor(error: EtcdError): Remedy {
-  return isTokenError(error) ? 'new-token' : REMEDIES[error.code];
+  if (isTokenError(error)) return 'new-token';
+  return isLearnerRefusal(error) ? 'elsewhere' : REMEDIES[error.code];
 }
 
 /** Whether what failed so may well be served when it is tried again, without anybody being told. */
@@ -92,10 +93,12 @@ export function wroteNothing(error: EtcdError): boolean {
 }
 
 /**
- * Whether a call may be made again on some member without its caller being asked.
+ * Whether a call may be made again on some member without its caller being asked. A member that asks for fewer requests gets no
+ * more of them, and how long to wait for an answer is the caller's choice: both are told.
  *
  * @param isRepeatable the call changes nothing, or changes nothing more when it is repeated.
  */
 export function mayRepeat(error: EtcdError, isRepeatable: boolean): boolean {
-  return mayPass(error) && (isRepeatable || wroteNothing(error));
+  if (error.code === 'timeout' || remedyFor(error) !== 'elsewhere') return false;
+  return isRepeatable || wroteNothing(error);
 }

@@ -23,6 +23,11 @@ export interface MemberSearchInit<Found> {
   /** Places of the members to try, in order; asked for at the start of each round. Never empty. */
   readonly order: () => readonly number[];
   readonly attempt: (member: number) => MemberAttempt<Found>;
+  /**
+   * How long those that are being tried stay among themselves before this member joins them. Default {@link HEAD_START_MS}; one
+   * with more than that does not come sooner because another one has failed.
+   */
+  readonly headStartMs?: ((member: number) => number) | undefined;
   /** Go through the order once only, for a member that would merely be better. */
   readonly isOnce?: boolean | undefined;
   /** Between rounds. Default: {@link ROUND_PAUSE}. */
@@ -111,7 +116,7 @@ export class MemberSearch<Found> {
           this.#failed(attempt, toEtcdError(thrown, 'connect-failed'), member);
       },
     );
-    this.#after(HEAD_START_MS, () => this.#tryNext());
+    this.#after(this.#headStartMs(), () => this.#tryNext());
   }
 
   #found(attempt: MemberAttempt<Found>, found: Found, member: number): void {
@@ -125,8 +130,9 @@ export class MemberSearch<Found> {
     attempt.cancel();
     this.#init.onFailure(member, error);
     if (this.#isOver()) return;
-    if (this.#untried.length > 0) this.#tryNext();
-    else if (this.#init.isOnce !== true) this.#after(this.#pauseMs(1), () => this.#nextRound());
+    if (this.#untried.length > 0) {
+      if (this.#attempts.size === 0 || this.#headStartMs() <= HEAD_START_MS) this.#tryNext();
+    } else if (this.#init.isOnce !== true) this.#after(this.#pauseMs(1), () => this.#nextRound());
     else if (this.#attempts.size === 0) {
       this.#finish(undefined);
       this.#init.onExhausted?.();
@@ -138,6 +144,12 @@ export class MemberSearch<Found> {
     this.#failedRounds += 1;
     this.#untried = this.#init.order().filter((member) => !this.#attempts.has(member));
     this.#tryNext();
+  }
+
+  /** Of the next one. */
+  #headStartMs(): number {
+    const [next] = this.#untried;
+    return next === undefined ? HEAD_START_MS : (this.#init.headStartMs?.(next) ?? HEAD_START_MS);
   }
 
   /** Asked anew after a callback, which may have ended the search. */

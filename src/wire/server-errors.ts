@@ -111,7 +111,7 @@ const TOKEN_TEXTS = ['invalid auth token', 'revision of auth store is old', 'use
  */
 export function serverError(status: number, message: string, context: ServerErrorContext = {}): EtcdError {
   const text = withoutRpcPrefix(message).text;
-  const known = knownText(text) ?? sizeText(status, text, context) ?? byStatus(status);
+  const known = knownText(text) ?? learnerText(status, text) ?? sizeText(status, text, context) ?? byStatus(status);
   return build(known, status, text, context);
 }
 
@@ -155,7 +155,27 @@ export function isServerText({ message }: EtcdError, words: string): boolean {
  * may take it.
  */
 export function isLearnerRefusal(error: EtcdError): boolean {
-  return error.grpcStatus === GrpcStatus.FAILED_PRECONDITION && error.message.includes('rpc not supported for learner');
+  return error.outcome === 'refused' && isServerText(error, LEARNER_WORDS);
+}
+
+/** What a caller knows of its call beside what the transport that read the error did. */
+export type CallContext = Pick<ServerErrorContext, 'leaseId' | 'repeatable' | 'requestBytes'>;
+
+/** The same error, of a call of which more is known. */
+export function inContext(error: EtcdError, context: CallContext): EtcdError {
+  const { message, grpcStatus, endpoint, cause } = error;
+  if (error.code === 'message-too-large') {
+    const known = grpcStatus === undefined ? undefined : sizeText(grpcStatus, message, context);
+    if (known?.code === 'request-too-large')
+      return build(known, grpcStatus, message.replace(/ \(from [^)]*\)$/u, ''), { ...context, endpoint, cause });
+  }
+  const outcome = error.outcome ?? 'unknown';
+  const retryable = isTransient(error.code) && (context.repeatable === true || outcome !== 'unknown');
+  const isOfLease = error.code === 'lease-not-found' || error.code === 'lease-exists';
+  const init: EtcdErrorInit = { code: error.code, grpcStatus, outcome, retryable, endpoint, cause };
+  if (isOfLease && context.leaseId !== undefined) return new LeaseError(message, context.leaseId, init);
+  if (error instanceof CompactedError || (error.outcome === outcome && error.retryable === retryable)) return error;
+  return new EtcdError(message, init);
 }
 
 function build(known: KnownText, status: number | undefined, text: string, context: ServerErrorContext): EtcdError {
@@ -190,6 +210,14 @@ function isTransient(code: EtcdErrorCode): boolean {
 function knownText(text: string): KnownText | undefined {
   const words = /(?:^|etcdserver: |mvcc: |auth: )((?:(?!etcdserver: |mvcc: |auth: ).)*)$/su.exec(text)?.[1];
   return words === undefined ? undefined : KNOWN_TEXTS.get(words);
+}
+
+/** Said in front of every handler: as FailedPrecondition from 3.6 on, as Unavailable before. */
+const LEARNER_WORDS = 'rpc not supported for learner';
+
+/** Whatever the status, nothing was begun. */
+function learnerText(status: number, text: string): KnownText | undefined {
+  return text === `etcdserver: ${LEARNER_WORDS}` ? refused(byStatus(status).code) : undefined;
 }
 
 /** gRPC's own complaints about sizes; both grpc-go and grpc-js name the two numbers. */

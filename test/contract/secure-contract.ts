@@ -111,6 +111,21 @@ export function secureContract(kind: 'http2' | 'grpc-js', open: OpenConnection):
       }
     });
 
+    it('sends a name that is written with a dot at its end without it, and never an address', async () => {
+      const names: unknown[] = [];
+      const server = await bench.serve(
+        (stream) => {
+          names.push((stream.session?.socket as unknown as { servername?: unknown } | undefined)?.servername);
+          echo(stream);
+        },
+        { tls: serverTls() },
+      );
+      expect(await ask(server.endpoint, { ca, serverName: 'etcd.test.' })).toBe('ask');
+      expect(await ask(server.endpoint, { ca, serverName: '127.0.0.1' })).toBe('ask');
+      // grpc-js cannot send none.
+      expect(names).toEqual(['etcd.test', kind === 'http2' ? false : 'etcd']);
+    });
+
     it('accepts any certificate with insecureSkipVerify', async () => {
       const server = await bench.serve(echo, { tls: serverTls() });
       expect(await ask(server.endpoint, { insecureSkipVerify: true })).toBe('ask');

@@ -4,7 +4,7 @@ import { EmbeddedEtcd } from 'etcd-vigil/embedded';
 
 afterEach(() => void vi.useRealTimers());
 
-/** As the guide says: all but setImmediate, which grpc-js connects by. */
+/** All but setImmediate, which grpc-js connects by. */
 const TO_FAKE = [
   'setTimeout',
   'clearTimeout',
@@ -23,7 +23,7 @@ describe.each([
   it.each(['before', 'after'] as const)(
     'an engine works in real time and leaves the clock to the test, with timers faked %s it connects',
     async (moment) => {
-      if (moment === 'before') vi.useFakeTimers({ toFake: [...TO_FAKE] });
+      if (moment === 'before') vi.useFakeTimers(transport === 'grpc-js' ? { toFake: [...TO_FAKE] } : {});
       const server = await EmbeddedEtcd.start();
       const etcd = await connect({ endpoints: server.endpoints, shards, transport });
       // Once connected, whoever needs no new grpc-js connection does without setImmediate as well.
@@ -51,10 +51,21 @@ describe.each([
   );
 });
 
-it('where setImmediate is fake, too, connecting fails with what to do, and does not hang', async () => {
+it('where setImmediate is fake, too, an engine over http2 connects all the same', async () => {
   const server = await EmbeddedEtcd.start();
   vi.useFakeTimers();
-  const connecting = connect({ endpoints: server.endpoints, shards: 'inline', connectTimeoutMs: 100 });
+  const etcd = await connect({ endpoints: server.endpoints, shards: 'inline' });
+  await etcd.kv.put('k', 'v');
+  await etcd.watch('k').ready;
+  await etcd.close();
+  await server.close();
+});
+
+it('where setImmediate is fake, too, connecting over grpc-js fails with what to do, and does not hang', async () => {
+  const server = await EmbeddedEtcd.start();
+  vi.useFakeTimers();
+  const endpoints = server.endpoints;
+  const connecting = connect({ endpoints, shards: 'inline', transport: 'grpc-js', connectTimeoutMs: 100 });
   await expect(connecting).rejects.toMatchObject({
     code: 'connect-failed',
     message: expect.stringContaining('have them leave it real') as string,

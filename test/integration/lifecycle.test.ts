@@ -108,6 +108,20 @@ describe('an engine', () => {
     expect(stdout).toBe('unref\n');
   });
 
+  test.each(['http2', 'grpc-js'])(
+    'lets the process end after calls over %s that needed no shard',
+    async (transport) => {
+      const body = `import { connect } from 'etcd-vigil';
+     const [endpoints, transport] = process.argv.slice(1);
+     const etcd = await connect({ endpoints, transport, lazy: true });
+     await etcd.kv.put('k1', 'v');
+     console.log('put');`;
+      const args = ['--input-type=module', '-e', body, server().endpoint, transport];
+      const { stdout } = await run(process.execPath, args, { timeout: 150_000 });
+      expect(stdout).toBe('put\n');
+    },
+  );
+
   test('keeps the process alive without unref', async () => {
     const body = `await group.ready(); console.log('ready');`;
     const child = spawn(process.execPath, [...script(body), server().endpoint, '1'], {

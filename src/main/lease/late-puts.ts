@@ -1,6 +1,6 @@
 /** Puts whose outcome is unknown: etcd may apply them later, over what was put after them. Main thread; pure. */
 import type { EtcdError } from '../../wire/errors.js';
-import { mayBeApplied } from '../unary/failover.js';
+import { wroteNothing } from '../../member/failure.js';
 
 /** etcd gives a request up after 7 s with its default timing; beyond this a put is not expected any more. */
 export const LATE_PUT_MS = 10_000;
@@ -22,7 +22,7 @@ export class LatePuts {
 
   /** An attempt to put failed, whatever becomes of the call that it belongs to. */
   failed(value: Uint8Array, leaseId: bigint, error: EtcdError, nowMs: number): void {
-    if (!mayBeApplied(error)) return;
+    if (wroteNothing(error)) return;
     this.#endMs = nowMs + this.#lateMs;
     const isNew = this.#expected.length === 0 || this.#differs(value, leaseId);
     if (isNew && this.#expected.length < 2) this.#expected.push({ value, leaseId });

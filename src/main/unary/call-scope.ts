@@ -61,6 +61,11 @@ export class CallScope {
     return Math.max(0, this.deadlineMs - performanceNow());
   }
 
+  /** Whether it has ended, by its time limit, its signal or the client's close. */
+  get isOver(): boolean {
+    return this.#ending !== undefined;
+  }
+
   /** Ends the call from outside; only the first ending counts. */
   end(ending: Ending): void {
     if (this.#ending !== undefined) return;

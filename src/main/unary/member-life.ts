@@ -1,10 +1,10 @@
 /**
  * Whether a member still answers on its connection. Main thread; owns the timers of its waits. A half-open connection (a peer
- * that vanished, a firewall that forgot it) looks open for many minutes, and grpc-js pings only while a call has been waiting
+ * that vanished, a firewall that forgot it) looks open for many minutes, and PINGs go out only while a call has been waiting
  * for `pingIntervalMs`, which short calls never do: so the calls themselves are taken for signs of life, and where one
  * waits, the member is asked something that costs it nothing.
  */
-import { clearTimeout, setTimeout } from '../../wire/timers.js';
+import type { TimerHandle, Timers } from '../../member/timers.js';
 
 /** A call without an answer for so long makes the connection suspect. */
 export const SILENCE_MS = 1_500;
@@ -16,6 +16,7 @@ export type Ask = (timeoutMs: number) => Promise<boolean>;
 
 export class MemberLife {
   readonly #ask: Ask;
+  readonly #timers: Timers;
   readonly #now: () => number;
   /** When the oldest request left to which, or after which, nothing came back. */
   #silentSinceMs: number | undefined;
@@ -23,8 +24,9 @@ export class MemberLife {
   /** One question serves all calls that wait. */
   #asking: Promise<boolean> | undefined;
 
-  constructor(ask: Ask, now: () => number) {
+  constructor(ask: Ask, timers: Timers, now: () => number) {
     this.#ask = ask;
+    this.#timers = timers;
     this.#now = now;
   }
 
@@ -47,7 +49,7 @@ export class MemberLife {
   /** Calls `onSilent` when the member neither answers anybody nor the question; until the function it gives is called. */
   watch(onSilent: () => void): () => void {
     let isOver = false;
-    let timer: NodeJS.Timeout;
+    let timer: TimerHandle;
     const look = async (): Promise<void> => {
       // Whoever was answered in the meantime has shown that it lives: a slow answer is none of ours.
       const isAlive = this.#now() - this.#lastAnswerMs < SILENCE_MS || (await this.#question());
@@ -56,12 +58,12 @@ export class MemberLife {
       else onSilent();
     };
     const wait = (): void => {
-      timer = setTimeout(() => void look(), SILENCE_MS);
+      timer = this.#timers.set(() => void look(), SILENCE_MS);
     };
     wait();
     return () => {
       isOver = true;
-      clearTimeout(timer);
+      this.#timers.clear(timer);
     };
   }
 

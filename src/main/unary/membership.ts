@@ -2,48 +2,34 @@
  * Asks a member which cluster it belongs to, before the first call is sent to it. Main thread. A write that reached another
  * cluster could not be taken back.
  */
-import { EtcdError, otherCluster } from '../../wire/errors.js';
-import { bigintFromLong } from '../../wire/int64.js';
-import type { CallScope } from './call-scope.js';
+import { EtcdError, otherCluster, toEtcdError } from '../../wire/errors.js';
+import type { GrpcConnection, Metadata } from '../../grpc/grpc-connection.js';
+import { memberStatus, statusRefusal } from '../../member/member-status.js';
 import type { ClusterPin } from './cluster-pin.js';
-import { maintenanceMethods } from './etcd-methods.js';
-import type { MemberChannel } from './member-channel.js';
-import { attemptCall } from './unary-call.js';
-
-const { status } = maintenanceMethods;
 
 /**
- * Resolves when the member may be used: it belongs to the cluster, or does not tell.
+ * Resolves when the member may be used: true where it need not be asked again, since it belongs to the cluster or never tells;
+ * false where it did not tell this time, for want of a token that is good: it refuses what is asked of it for the same reason.
  *
  * @throws EtcdError `cluster-mismatch`; or why it could not be asked, always as `not-sent`: of the call itself nothing was.
  */
 export async function askMembership(
-  channel: MemberChannel,
-  headers: Readonly<Record<string, string>>,
+  connection: GrpcConnection,
+  timeoutMs: number,
+  metadata: Metadata,
   pin: ClusterPin,
-  scope: CallScope,
-): Promise<void> {
-  const attempt = {
-    path: status.path,
-    request: status.encode({}),
-    headers,
-    repeatable: true,
-    mayMove: true,
-    inquiry: true,
-  };
-  const endpoint = channel.endpoint.text;
+): Promise<boolean> {
+  const endpoint = connection.endpoint.text;
   let clusterId: bigint;
   try {
-    clusterId = bigintFromLong(status.decode(await attemptCall(channel, attempt, scope)).header?.clusterId);
-  } catch (error) {
-    scope.check();
-    if (!(error instanceof EtcdError)) throw error;
-    // Without the permission, or no real etcd: nothing to tell it by.
-    if (['permission-denied', 'unauthenticated', 'unimplemented'].includes(error.code)) return;
-    const { grpcStatus } = error;
+    clusterId = (await memberStatus(connection, timeoutMs, metadata)).header.clusterId;
+  } catch (thrown) {
+    if (statusRefusal(thrown) !== undefined) return true;
+    const error = toEtcdError(thrown, 'malformed-response');
+    if (error.code === 'unauthenticated') return false;
     throw new EtcdError(error.message, {
       code: error.code === 'timeout' ? 'unavailable' : error.code,
-      grpcStatus,
+      grpcStatus: error.grpcStatus,
       outcome: 'not-sent',
       retryable: true,
       endpoint,
@@ -51,4 +37,5 @@ export async function askMembership(
     });
   }
   if (!pin.admits(clusterId)) throw otherCluster(endpoint);
+  return true;
 }

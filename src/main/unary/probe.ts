@@ -1,6 +1,7 @@
 /**
  * Asks the members who they are, until one answers: what `connect()` waits for. Main thread.
  */
+import type { TransportKind } from '../../wire/connection-settings.js';
 import { EtcdError, toEtcdError } from '../../wire/errors.js';
 import { bigintFromLong } from '../../wire/int64.js';
 import { clearTimeout, hasFakeImmediate, setTimeout } from '../../wire/timers.js';
@@ -45,7 +46,7 @@ export async function probe(
       if (report.kind === 'failed') throw report.error;
     });
     await Promise.any(asked).catch(() => {
-      throw connectFailed(Array.from(reports.values()), options.timeoutMs);
+      throw connectFailed(Array.from(reports.values()), options.timeoutMs, client.settings.transport);
     });
     let timer: NodeJS.Timeout | undefined;
     await Promise.race([
@@ -76,7 +77,7 @@ async function ask(client: UnaryClient, member: number, endpoint: string, option
       leaderId: bigintFromLong(status.leader),
     };
   } catch (error) {
-    if (!wasRefused(error)) return { kind: 'failed', endpoint, error: toEtcdError(error) };
+    if (!isRefusal(error)) return { kind: 'failed', endpoint, error: toEtcdError(error) };
   }
   // Status may need a permission, and servers that imitate etcd may not have it. A key nobody has costs next to nothing.
   try {
@@ -86,18 +87,22 @@ async function ask(client: UnaryClient, member: number, endpoint: string, option
     return { kind: 'answered', endpoint, version: undefined, clusterId, memberId, leaderId: 0n };
   } catch (error) {
     // An etcd that refuses is there, which is what was asked; what it refuses shows where it is used.
-    if (wasRefused(error))
+    if (isRefusal(error))
       return { kind: 'answered', endpoint, version: undefined, clusterId: 0n, memberId: 0n, leaderId: 0n };
     return { kind: 'failed', endpoint, error: toEtcdError(error) };
   }
 }
 
-function wasRefused(error: unknown): boolean {
-  if (!(error instanceof EtcdError)) return false;
+/**
+ * Whether a gRPC server refuses the question as such: it has no such method, or not for this user. A proxy that says so by an
+ * HTTP status is none; what it says leaves the fate of a request unknown.
+ */
+function isRefusal(error: unknown): boolean {
+  if (!(error instanceof EtcdError) || error.outcome !== 'refused') return false;
   return error.code === 'permission-denied' || error.code === 'unauthenticated' || error.code === 'unimplemented';
 }
 
-function connectFailed(reports: readonly MemberReport[], timeoutMs: number): EtcdError {
+function connectFailed(reports: readonly MemberReport[], timeoutMs: number, transport: TransportKind): EtcdError {
   const failed = reports.filter((report) => report.kind === 'failed');
   const errors = failed.map((report) => report.error);
   const ended = errors.find(
@@ -105,17 +110,20 @@ function connectFailed(reports: readonly MemberReport[], timeoutMs: number): Etc
   );
   if (ended !== undefined) return ended;
   const causes = failed.map((report) => `${report.endpoint}: ${rootMessage(report.error)}`);
-  return new EtcdError(`no etcd member answered within ${String(timeoutMs)} ms (${causes.join('; ')}): ${advice()}`, {
-    code: 'connect-failed',
-    outcome: 'not-sent',
-    retryable: true,
-    endpoint: failed.length === 1 ? failed[0]?.endpoint : undefined,
-    cause: errors.length === 1 ? errors[0] : new AggregateError(errors, 'no etcd member answered'),
-  });
+  return new EtcdError(
+    `no etcd member answered within ${String(timeoutMs)} ms (${causes.join('; ')}): ${advice(transport)}`,
+    {
+      code: 'connect-failed',
+      outcome: 'not-sent',
+      retryable: true,
+      endpoint: failed.length === 1 ? failed[0]?.endpoint : undefined,
+      cause: errors.length === 1 ? errors[0] : new AggregateError(errors, 'no etcd member answered'),
+    },
+  );
 }
 
-function advice(): string {
-  return hasFakeImmediate()
+function advice(transport: TransportKind): string {
+  return transport === 'grpc-js' && hasFakeImmediate()
     ? 'setImmediate is a fake one, of fake timers of a test: have them leave it real (guide: testing)'
     : 'check the option endpoints';
 }

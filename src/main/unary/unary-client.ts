@@ -1,27 +1,40 @@
 /**
  * Unary calls to the cluster: one connection per member, round-robin between them, failover, time limits. Main thread; owns
- * its connections and the calls in flight, which `close()` ends. Opens nothing before the first call.
+ * its connections and the calls in flight, which `close()` ends. Opens nothing, and loads no transport, before the first call.
  */
 import type { ConnectionSettings } from '../../wire/connection-settings.js';
 import { backoffDelayMs } from '../../wire/backoff.js';
 import { EtcdError, toEtcdError } from '../../wire/errors.js';
+import { guardedTimers } from '../../wire/guarded-timers.js';
 import { decodeAnswerHeader } from '../../wire/response-header.js';
+import { performanceNow } from '../../wire/timers.js';
+import type { OpenConnection } from '../../grpc/grpc-connection.js';
+import { transportFor } from '../../grpc/transport.js';
+import { mayRepeat, wroteNothing } from '../../member/failure.js';
+import { MemberHealth } from '../../member/member-health.js';
+import { ROUND_PAUSE } from '../../member/member-search.js';
+import type { Timers } from '../../member/timers.js';
 import type { KnownRevisions } from '../known-revisions.js';
 import { CallScope } from './call-scope.js';
-import { connectAny } from './connect-race.js';
 import type { ClusterPin } from './cluster-pin.js';
 import { DEFAULT_REQUEST_TIMEOUT_MS } from '../connect-options.js';
-import { mayBeApplied, mayTryAgain } from './failover.js';
+import { MemberChoice, type ChoiceParts, type Chosen } from './member-choice.js';
+import type { LinkParts } from './member-link.js';
 import { MemberSet } from './member-set.js';
 import { askMembership } from './membership.js';
+import { checkTls } from './tls-check.js';
 import { attemptCall, type Attempt } from './unary-call.js';
 import type { UnaryCallOptions, UnaryCaller, UnaryMethod } from './unary-method.js';
 
-/** While the member in favour connects, others that failed lately wait this long at most to be asked again. */
-const FAVOUR_MS = 1_000;
+/** What the application's thread throws in a timer is its own: nothing here does. */
+const GUARDED = guardedTimers((callback) => callback);
+const TIMERS: Timers = {
+  set: GUARDED.setTimeout,
+  clear: (timer) => GUARDED.clear(timer as NodeJS.Timeout | undefined),
+};
 
-/** Between rounds in which every member failed. */
-const ROUND_BACKOFF = { initialMs: 25, maxMs: 500 };
+/** An answer may be of any size, as a range may be. */
+const ANY_SIZE = Number.MAX_SAFE_INTEGER;
 
 export interface UnaryClientOptions {
   readonly settings: ConnectionSettings;
@@ -42,22 +55,37 @@ export class UnaryClient implements UnaryCaller {
   #members: MemberSet;
   /** Those before, on which calls still run. */
   readonly #retired = new Set<MemberSet>();
-  readonly #pin: ClusterPin | undefined;
   readonly #known: KnownRevisions | undefined;
   readonly #requestTimeoutMs: number;
   readonly #metadata: () => Readonly<Record<string, string>>;
   readonly #random: () => number;
+  readonly #health: MemberHealth;
+  readonly #linkParts: LinkParts;
+  readonly #choiceParts: ChoiceParts;
+  /** Where the next call begins in the list of members. */
+  #next = -1;
   /** Calls in flight. */
   readonly #open = new Set<CallScope>();
   #isClosed = false;
 
   constructor(options: UnaryClientOptions) {
-    this.#pin = options.pin;
     this.#known = options.known;
     this.#requestTimeoutMs = options.requestTimeoutMs ?? DEFAULT_REQUEST_TIMEOUT_MS;
     this.#metadata = options.metadata ?? (() => ({}));
     this.#random = options.random ?? Math.random;
-    this.#members = new MemberSet(options.settings, this.#random);
+    this.#health = new MemberHealth(performanceNow, this.#random);
+    this.#choiceParts = { health: this.#health, timers: TIMERS, random: this.#random };
+    const { pin } = options;
+    this.#linkParts = {
+      transport: (settings) => this.#openWith(settings),
+      timers: TIMERS,
+      now: performanceNow,
+      random: this.#random,
+      identify:
+        pin && ((connection) => askMembership(connection, this.settings.connectTimeoutMs, this.#metadata(), pin)),
+      onFailure: (endpoint) => this.#health.failed(endpoint),
+    };
+    this.#members = new MemberSet(options.settings, this.#linkParts);
   }
 
   /** The newest. */
@@ -72,7 +100,8 @@ export class UnaryClient implements UnaryCaller {
   reconfigure(settings: ConnectionSettings): void {
     if (this.#isClosed) return;
     const before = this.#members;
-    this.#members = new MemberSet(settings, this.#random, before);
+    this.#members = new MemberSet(settings, this.#linkParts, before);
+    this.#health.keep(this.#members.names);
     before.retire();
     for (const old of this.#retired) if (old.isClosed) this.#retired.delete(old);
     if (!before.isClosed) this.#retired.add(before);
@@ -81,12 +110,12 @@ export class UnaryClient implements UnaryCaller {
   /** These endpoints have shown to belong to the cluster: they need not be asked. */
   verified(endpoints: readonly string[]): void {
     for (const [member, { text }] of this.settings.endpoints.entries())
-      if (endpoints.includes(text)) this.#members.verified.add(member);
+      if (endpoints.includes(text)) this.#members.links[member]?.identified();
   }
 
   /**
    * Calls a method on some member. Failures to serve are tried again, elsewhere first, until the time is up; for calls that
-   * are not `repeatable` only where the request provably was not applied (see failover.ts).
+   * are not `repeatable` only where the request provably was not applied (see src/member/failure.ts).
    *
    * @throws EtcdError with `outcome` telling the request's fate.
    */
@@ -120,88 +149,73 @@ export class UnaryClient implements UnaryCaller {
     options: UnaryCallOptions,
     scope: CallScope,
   ): Promise<Response> {
-    for (let round = 0; ; round += 1) {
-      if (round > 0) {
-        checkRepeat(options, scope);
-        await scope.pause(backoffDelayMs(round, ROUND_BACKOFF, this.#random));
-      }
+    const choice = new MemberChoice(this.#choiceParts, options, (this.#next += 1));
+    for (let failedRounds = 0; ;) {
       const members = this.#members;
       members.enter();
       try {
-        const served = await this.#tryRound(members, method, request, options, scope);
-        if (served !== undefined) return served.answer;
+        const chosen = choice.now(members) ?? (await choice.search(members, scope));
+        // Undefined: there are other members now.
+        if (chosen === undefined) continue;
+        const answer = await this.#attempt(chosen, method.path, request, options, scope);
+        if (answer !== undefined) return decode(method, answer, chosen.link.endpoint.text);
+        if (!choice.tried(members, chosen.link)) continue;
       } finally {
         members.leave();
       }
+      checkRepeat(options, scope);
+      failedRounds += 1;
+      await scope.pause(backoffDelayMs(failedRounds, ROUND_PAUSE, this.#random));
     }
   }
 
-  /** Asks one member after the other; undefined when none served, or there are other members now. */
-  async #tryRound<Response>(
-    members: MemberSet,
-    method: UnaryMethod<never, Response>,
+  /** Undefined after a failure that may pass, elsewhere or later. */
+  async #attempt(
+    { link, live }: Chosen,
+    path: string,
     request: Uint8Array,
     options: UnaryCallOptions,
     scope: CallScope,
-  ): Promise<{ readonly answer: Response } | undefined> {
-    const { channels, failover } = members;
-    const untried = options.member === undefined ? failover.order() : [options.member];
-    while (untried.length > 0 && members === this.#members) {
-      const member = await this.#connected(members, untried, scope);
-      const channel = member === undefined ? undefined : channels[member];
-      if (member === undefined || channel === undefined) continue;
-      untried.splice(untried.indexOf(member), 1);
-      checkRepeat(options, scope);
-      let isSent = false;
-      try {
-        if (this.#pin !== undefined && options.member === undefined && !members.verified.has(member)) {
-          await askMembership(channel, this.#metadata(), this.#pin, scope);
-          members.verified.add(member);
-        }
-        const epoch = this.#known?.epoch ?? 0;
-        isSent = true;
-        const answer = await attemptCall(channel, this.#attempt(method.path, request, options), scope);
-        this.#note(answer, epoch);
-        failover.succeeded(member);
-        return { answer: decode(method, answer, channel.endpoint.text) };
-      } catch (thrown) {
-        const error = toEtcdError(thrown);
-        if (isSent && mayBeApplied(error)) options.onUnknown?.(error);
-        const isPassing = mayTryAgain(error, options.repeatable);
-        // A member that let a call run into its time limit may be one that swallows bytes: the next call goes elsewhere first.
-        if (isPassing || error.code === 'timeout' || error.code === 'unavailable') failover.failed(member);
-        else if (error.code !== 'aborted' && error.code !== 'closed') failover.succeeded(member);
-        if (!isPassing) throw error;
-        scope.lastFailure = error;
-      }
+  ): Promise<Uint8Array | undefined> {
+    const { repeatable, leaseId } = options;
+    checkRepeat(options, scope);
+    const endpoint = link.endpoint.text;
+    const epoch = this.#known?.epoch ?? 0;
+    const metadata = this.#headers(options.requireLeader);
+    const attempt: Attempt = { path, request, metadata, repeatable, leaseId };
+    try {
+      const answer = await attemptCall(live, attempt, scope);
+      this.#note(answer, epoch);
+      this.#health.succeeded(endpoint);
+      scope.waitingFor = undefined;
+      return answer;
+    } catch (thrown) {
+      const error = toEtcdError(thrown);
+      scope.waitingFor = undefined;
+      if (error.outcome !== undefined) scope.outcome = error.outcome;
+      if (live.life.isSilent) link.giveUp(live);
+      if (!wroteNothing(error)) options.onUnknown?.(error);
+      const isPassing = !scope.isOver && mayRepeat(error, repeatable);
+      // A member that let a call run into its time limit may be one that swallows bytes: the next call goes elsewhere first.
+      if (isPassing || error.code === 'timeout' || error.code === 'unavailable') this.#health.failed(endpoint);
+      else if (error.code !== 'aborted' && error.code !== 'closed') this.#health.succeeded(endpoint);
+      if (!isPassing) throw error;
+      scope.lastFailure = error;
+      return undefined;
     }
-    return undefined;
   }
 
-  /** The member for the next attempt. Those that could not be connected to in time are taken out of `untried`: undefined. */
-  async #connected(members: MemberSet, untried: number[], scope: CallScope): Promise<number | undefined> {
-    const { channels, failover, settings } = members;
-    const favoured = untried.filter((member) => !failover.isAvoided(member));
-    const candidates = favoured.length > 0 ? favoured : untried;
-    const isLastResort = candidates.length === untried.length;
-    const limitMs = isLastResort ? settings.connectTimeoutMs : Math.min(settings.connectTimeoutMs, FAVOUR_MS);
-    const member = await connectAny(candidates, channels, limitMs, scope);
-    if (member !== undefined) return member;
-    for (const late of candidates) {
-      const endpoint = settings.endpoints[late]?.text;
-      failover.failed(late);
-      untried.splice(untried.indexOf(late), 1);
-      scope.lastFailure = new EtcdError(
-        `cannot connect to ${String(endpoint)}: no answer within ${String(limitMs)} ms`,
-        {
-          code: 'unavailable',
-          outcome: 'not-sent',
-          retryable: true,
-          endpoint,
-        },
-      );
-    }
-    return undefined;
+  #headers(requireLeader: boolean): Readonly<Record<string, string>> {
+    const headers = this.#metadata();
+    return requireLeader ? { ...headers, hasleader: 'true' } : headers;
+  }
+
+  async #openWith(settings: ConnectionSettings): Promise<OpenConnection> {
+    const transport = await transportFor(settings.transport);
+    return (endpoint, of, handlers) => {
+      if (endpoint.tls) checkTls(of.tls, endpoint.text);
+      return transport(endpoint, { ...of, maxMessageBytes: ANY_SIZE }, handlers, GUARDED, 'unref');
+    };
   }
 
   #note(answer: Uint8Array, epoch: number): void {
@@ -211,18 +225,6 @@ export class UnaryClient implements UnaryCaller {
     } catch {
       // Bytes that are no answer: decoding it tells so.
     }
-  }
-
-  #attempt(path: string, request: Uint8Array, options: UnaryCallOptions): Attempt {
-    const headers = this.#metadata();
-    return {
-      path,
-      request,
-      headers: options.requireLeader ? { ...headers, hasleader: 'true' } : headers,
-      repeatable: options.repeatable,
-      leaseId: options.leaseId,
-      mayMove: options.repeatable && options.member === undefined && this.#members.channels.length > 1,
-    };
   }
 }
 

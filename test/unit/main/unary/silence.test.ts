@@ -1,5 +1,6 @@
 /** Members whose connection is open but that give no sign of life. */
 import { getEventListeners } from 'node:events';
+import { connect as connectTcp, createServer, type AddressInfo, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { etcdserverpb as rpc } from '../../../../src/generated/etcd.js';
 import { kvMethods } from '../../../../src/main/unary/etcd-methods.js';
@@ -61,6 +62,63 @@ describe('while another member is there', () => {
     );
     await expect(writing).rejects.toMatchObject({ code: 'timeout', outcome: 'unknown', retryable: false });
     expect(good.seen).toHaveLength(0);
+  });
+});
+
+describe('an idle connection that something between forgot without a word', () => {
+  /** Passes bytes on, on connections made before {@link forget} no more. */
+  async function relay(to: ScriptedServer): Promise<{ endpoint: string; forget: () => void }> {
+    const links: { isForgotten: boolean }[] = [];
+    const sockets: Socket[] = [];
+    const server = createServer((near) => {
+      const far = connectTcp(to.port, '127.0.0.1');
+      const link = { isForgotten: false };
+      links.push(link);
+      sockets.push(near, far);
+      near.on('data', (bytes) => link.isForgotten || far.write(bytes));
+      far.on('data', (bytes) => link.isForgotten || near.write(bytes));
+      for (const socket of [near, far]) socket.on('error', () => undefined);
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    cleanups.push(() => {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+    });
+    // A server that listens on a port has an AddressInfo.
+    const { port } = server.address() as AddressInfo;
+    const forget = (): void => {
+      for (const link of links) link.isForgotten = true;
+    };
+    return { endpoint: `http://127.0.0.1:${String(port)}`, forget };
+  }
+
+  it('costs a read no more than a new connection, with one endpoint, too', async () => {
+    const member = await serve(() => rangeAnswer);
+    const { endpoint, forget } = await relay(member);
+    // Longer than this test may take.
+    const patient = client([endpoint], 3_600_000);
+    const read = (): Promise<unknown> => patient.call(kvMethods.range, { key: Buffer.from('k') }, READ);
+    await read();
+    forget();
+    await Promise.all([read(), read()]);
+    expect(member.seen.filter((call) => !isQuestion(call))).toHaveLength(3);
+  });
+
+  it('leaves the fate of a write unknown, and the next one goes over a new connection', async () => {
+    const member = await serve(() => rpc.PutResponse.encode({}).finish());
+    const { endpoint, forget } = await relay(member);
+    const some = client([endpoint]);
+    const write = (timeoutMs?: number): Promise<unknown> =>
+      some.call(
+        kvMethods.put,
+        { key: Buffer.from('k') },
+        { repeatable: false, requireLeader: true, ...(timeoutMs !== undefined && { timeoutMs }) },
+      );
+    await write();
+    forget();
+    await expect(write(2_000)).rejects.toMatchObject({ code: 'timeout', outcome: 'unknown', retryable: false });
+    await write();
+    expect(member.seen).toHaveLength(2);
   });
 });
 

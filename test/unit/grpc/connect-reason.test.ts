@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { connectReason } from '../../../../src/main/unary/connect-reason.js';
+import { reasonInText, reasonOf } from '../../../src/grpc/connect-reason.js';
 
 describe('why a connection could not be made', () => {
   it.each([
@@ -10,13 +10,22 @@ describe('why a connection could not be made', () => {
     ['Error: unable to verify the first certificate', /tls\.ca/u],
     ["Error: Hostname/IP does not match certificate's altnames: IP: 127.0.0.1", /tls\.serverName/u],
     ['tlsv13 alert certificate required', /tls\.cert and tls\.key/u],
+    ['0A000415:SSL routines::sslv3 alert certificate expired', /tls\.cert has expired/u],
+    ['Failed to connect', /http:\/\/ or https:\/\/ right/u],
   ])('%s says what to do', (text, said) => {
-    expect(connectReason(text)).toMatch(said);
-    expect(connectReason(text)).not.toMatch(/2026-/u);
+    expect(reasonInText(text)).toMatch(said);
+    expect(reasonInText(text)).not.toMatch(/2026-/u);
+  });
+
+  it('names what was looked for where the certificate is for other names', () => {
+    const message =
+      "Hostname/IP does not match certificate's altnames: Host: a.test. is not in the cert's altnames: DNS:b.test";
+    const error = Object.assign(new Error(message), { code: 'ERR_TLS_CERT_ALTNAME_INVALID' });
+    expect(reasonOf(error)).toMatch(/tls\.serverName.*a\.test.*b\.test/u);
   });
 
   it('is passed on as it is where it is not known', () => {
-    expect(connectReason('Error: EMFILE too many')).toBe('EMFILE too many');
-    expect(connectReason('')).toBe('no reason was given');
+    expect(reasonInText('Error: EMFILE too many')).toBe('EMFILE too many');
+    expect(reasonInText('')).toBe('no reason was given');
   });
 });
