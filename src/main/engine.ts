@@ -57,8 +57,9 @@ export class Engine {
 
   constructor(options: EngineOptions, parts?: Partial<EngineParts>) {
     this.options = options;
-    const { settings, requestTimeoutMs } = options;
-    this.unary = parts?.unary ?? new UnaryClient({ settings, requestTimeoutMs, pin: this.#pin, known: this.#known });
+    const { settings, requestTimeoutMs, name } = options;
+    this.unary =
+      parts?.unary ?? new UnaryClient({ settings, requestTimeoutMs, name, pin: this.#pin, known: this.#known });
     this.#openPool = parts?.openPool ?? openShardPool;
     this.status = new StatusFeed(options.name);
     const count = options.shards === 'inline' ? 1 : options.shards;
@@ -75,6 +76,7 @@ export class Engine {
     this.links = Array.from({ length: count }, (_, shard) => this.#makeLink(shard, count));
     this.router = new WatchRouter(this.links, options.name, () => this.#known.highest);
     this.settings = new SettingsChanges(settings, options.tls, {
+      name,
       pin: this.#pin,
       refuseClosed: () => this.refuseClosed(),
       apply: (changed, answered) => {

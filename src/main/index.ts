@@ -74,6 +74,7 @@ export type { KeyInput, RangeInput } from '../wire/key-range.js';
 export type { EngineStatus, ShardState } from './engine-status.js';
 export type { EngineStats, ShardSummary } from './stats.js';
 export type { Lane, ShardStats } from '../wire/contract.js';
+export type { CallMessage } from './unary/call-observer.js';
 export type { StatusMessage, WatchEndedMessage } from './diagnostics.js';
 
 export { CompactedError, EtcdError, HookToolError, LeaseError } from '../wire/errors.js';

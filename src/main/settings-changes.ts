@@ -25,6 +25,8 @@ import { UnaryClient } from './unary/unary-client.js';
 const INQUIRY_MS = 1_000;
 
 export interface SettingsOwner {
+  /** The engine's. */
+  readonly name: string | undefined;
   readonly pin: ClusterPin;
   /** @throws EtcdError `closed`. */
   refuseClosed(): void;
@@ -142,7 +144,7 @@ export class SettingsChanges {
   async #ask(settings: ConnectionSettings, { unreachable, signal }: ReconfigureOptions): Promise<MemberReport[]> {
     const isToApply = unreachable === 'apply';
     const timeoutMs = isToApply ? Math.min(settings.connectTimeoutMs, INQUIRY_MS) : settings.connectTimeoutMs;
-    const unary = new UnaryClient({ settings });
+    const unary = new UnaryClient({ settings, name: this.#owner.name });
     this.#asking = unary;
     try {
       return await probe(unary, { timeoutMs, signal });

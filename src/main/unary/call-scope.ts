@@ -6,6 +6,7 @@ import { optional, signalRule, timeoutRule, type OptionTable } from '../../wire/
 import { EtcdError, type EtcdErrorInit, type Outcome } from '../../wire/errors.js';
 import { clearTimeout, performanceNow, setTimeout } from '../../wire/timers.js';
 import { linkAbort } from '../abort-link.js';
+import type { NoteAttempt } from './call-observer.js';
 
 /** What every call takes. */
 export interface CallOptions {
@@ -29,6 +30,8 @@ export class CallScope {
   waitingFor: string | undefined;
   /** Why the last attempt failed, told if nothing better comes before the time is up. */
   lastFailure: EtcdError | undefined;
+  /** Told of each attempt, where somebody observes the call. */
+  onAttempt: NoteAttempt | undefined;
   readonly #timer: NodeJS.Timeout;
   readonly #signal: AbortSignal | undefined;
   readonly #open: Set<CallScope>;

@@ -16,6 +16,7 @@ import { ROUND_PAUSE } from '../../member/member-search.js';
 import type { Timers } from '../../member/timers.js';
 import type { KnownRevisions } from '../known-revisions.js';
 import { CallScope } from './call-scope.js';
+import { isObserved, observeCall, type NoteAttempt } from './call-observer.js';
 import type { ClusterPin } from './cluster-pin.js';
 import { DEFAULT_REQUEST_TIMEOUT_MS } from '../connect-options.js';
 import { MemberChoice, type ChoiceParts, type Chosen } from './member-choice.js';
@@ -46,6 +47,8 @@ export interface UnaryClientOptions {
   readonly pin?: ClusterPin | undefined;
   /** Told how far the store was in each answer. */
   readonly known?: KnownRevisions | undefined;
+  /** The engine's name, for those who observe its calls. */
+  readonly name?: string | undefined;
   /** For tests: a number from 0 to 1. */
   readonly random?: (() => number) | undefined;
 }
@@ -56,6 +59,7 @@ export class UnaryClient implements UnaryCaller {
   /** Those before, on which calls still run. */
   readonly #retired = new Set<MemberSet>();
   readonly #known: KnownRevisions | undefined;
+  readonly #name: string | undefined;
   readonly #requestTimeoutMs: number;
   readonly #metadata: () => Readonly<Record<string, string>>;
   readonly #random: () => number;
@@ -70,6 +74,7 @@ export class UnaryClient implements UnaryCaller {
 
   constructor(options: UnaryClientOptions) {
     this.#known = options.known;
+    this.#name = options.name;
     this.#requestTimeoutMs = options.requestTimeoutMs ?? DEFAULT_REQUEST_TIMEOUT_MS;
     this.#metadata = options.metadata ?? (() => ({}));
     this.#random = options.random ?? Math.random;
@@ -119,16 +124,27 @@ export class UnaryClient implements UnaryCaller {
    *
    * @throws EtcdError with `outcome` telling the request's fate.
    */
-  async call<Request, Response>(
+  call<Request, Response>(
     method: UnaryMethod<Request, Response>,
     message: Request,
     options: UnaryCallOptions,
+  ): Promise<Response> {
+    if (!isObserved()) return this.#call(method, message, options, undefined);
+    return observeCall(this.#name, method.path, (note) => this.#call(method, message, options, note));
+  }
+
+  async #call<Request, Response>(
+    method: UnaryMethod<Request, Response>,
+    message: Request,
+    options: UnaryCallOptions,
+    onAttempt: NoteAttempt | undefined,
   ): Promise<Response> {
     if (this.#isClosed) throw closedError();
     const request = method.encode(message);
     const scope = new CallScope(options, this.#requestTimeoutMs, this.#open);
     try {
       scope.check();
+      scope.onAttempt = onAttempt;
       return await this.#callUntilServed(method, request, options, scope);
     } finally {
       scope.dispose();
@@ -183,6 +199,7 @@ export class UnaryClient implements UnaryCaller {
     const epoch = this.#known?.epoch ?? 0;
     const metadata = this.#headers(options.requireLeader);
     const attempt: Attempt = { path, request, metadata, repeatable, leaseId };
+    scope.onAttempt?.(endpoint);
     try {
       const answer = await attemptCall(live, attempt, scope);
       this.#note(answer, epoch);
