@@ -28,8 +28,8 @@ export interface ConnectOptions {
    */
   readonly endpoints: string | readonly string[];
   /**
-   * Certificates for `https://` and `unixs://` endpoints. Without it the system's authorities are trusted. Files are read again
-   * when they change: connections move to the new certificates, and nothing is lost.
+   * Certificates for `https://` and `unixs://` endpoints. Without it the authorities that come with Node are trusted. Files are read
+   * again when they change: connections move to the new certificates, and nothing is lost.
    */
   readonly tls?: TlsOptions | undefined;
   /** A name under which `connection(name)` finds this engine anywhere in the process, until it is closed. */

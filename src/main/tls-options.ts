@@ -15,11 +15,15 @@ import {
   type OptionRule,
   type OptionTable,
 } from '../wire/arguments.js';
+import { systemAuthorities } from './system-authorities.js';
 import { checkCertificates, checkPem, openKey, pemText, type PemKind } from './pem-text.js';
 
 /** Certificates and keys, each as PEM text or as the path of a PEM file. */
 export interface TlsOptions {
-  /** The authorities to trust instead of the system's. Each one is trusted for itself, an intermediate one too. */
+  /**
+   * The authorities to trust, each for itself, an intermediate one too; or `'system'` for those of the operating system, on Node 22.15 or
+   * later. Default: those that come with Node, and those of the environment variable `NODE_EXTRA_CA_CERTS`.
+   */
   readonly ca?: string | Uint8Array | undefined;
   readonly caFile?: string | undefined;
   /** The client's certificate (with its chain), for servers that ask for one. Needs a key. */
@@ -82,7 +86,7 @@ export function tlsFiles(options: TlsOptions | undefined): string[] {
  * @throws EtcdError `invalid-argument` naming the option, and the path where a file is meant.
  */
 export async function readTls(options: TlsOptions, what: string): Promise<TlsMaterial> {
-  const ca = await readPem(options, 'ca', 'CERTIFICATE', what);
+  const ca = await readAuthorities(options, what);
   const cert = await readPem(options, 'cert', 'CERTIFICATE', what);
   const key = await readPem(options, 'key', 'PRIVATE KEY', what);
   const passphrase = await readPassphrase(options, what);
@@ -111,12 +115,23 @@ export async function readTls(options: TlsOptions, what: string): Promise<TlsMat
 }
 
 /** One part of the material, ready to be used, and how messages name where it came from. */
+interface Part {
+  readonly text: string;
+  readonly name: string;
+}
+
+async function readAuthorities(options: TlsOptions, what: string): Promise<Part | undefined> {
+  if (options.ca !== 'system') return readPem(options, 'ca', 'CERTIFICATE', what);
+  refuseBoth(options.ca, options.caFile, 'ca', what);
+  return { text: systemAuthorities(what), name: `${what}: tls.ca 'system'` };
+}
+
 async function readPem(
   options: TlsOptions,
   part: 'ca' | 'cert' | 'key',
   kind: PemKind,
   what: string,
-): Promise<{ readonly text: string; readonly name: string } | undefined> {
+): Promise<Part | undefined> {
   const given = options[part];
   const path = options[`${part}File`];
   refuseBoth(given, path, part, what);

@@ -3,7 +3,9 @@ import { createPrivateKey } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import * as tls from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { systemAuthorities, type AuthoritySource } from '../../../src/main/system-authorities.js';
 import { readTls, tlsFiles, type TlsOptions } from '../../../src/main/tls-options.js';
 import { TestCertificates, type CertificatePair } from '../../support/certificates.js';
 
@@ -145,5 +147,45 @@ describe('PEM text', () => {
     expect(await refusal({ cert, key: key.replace(/\nM[^\n]{20}/u, '\n') })).toMatch(
       /tls\.key holds a private key that cannot be read/u,
     );
+  });
+});
+
+describe("ca: 'system'", () => {
+  it('reads the authorities of the operating system where Node can', () => {
+    const asked: string[] = [];
+    const getCACertificates = (type: string): string[] => {
+      asked.push(type);
+      return [ca, ca];
+    };
+    expect(systemAuthorities('connect', { getCACertificates })).toBe(`${ca}\n${ca}`);
+    expect(asked).toEqual(['system']);
+  });
+
+  it('says what to give instead where Node cannot, or there are none', () => {
+    const refused = (source: AuthoritySource): unknown => {
+      try {
+        return systemAuthorities('connect', source);
+      } catch (thrown) {
+        return thrown;
+      }
+    };
+    for (const source of [{}, { getCACertificates: () => [] }]) {
+      expect(refused(source)).toMatchObject({
+        code: 'invalid-argument',
+        outcome: 'not-sent',
+        message: expect.stringContaining('tls.caFile') as string,
+      });
+    }
+  });
+
+  it('is all that is trusted, so it stands for no text and beside no file', async () => {
+    expect(await refusal({ ca: 'system', caFile: pair.certFile })).toContain('tls.ca and tls.caFile are both given');
+    const canRead = 'getCACertificates' in tls;
+    const read = await readTls({ ca: 'system' }, 'connect').then(
+      (material) => String(material.ca).includes('BEGIN CERTIFICATE'),
+      (thrown: unknown) => (thrown as Error).message.includes('22.15'),
+    );
+    // True in either case: certificates where there is the function, the version otherwise.
+    expect([canRead, read]).toEqual([canRead, true]);
   });
 });
