@@ -6,18 +6,21 @@
 import { lookup as systemLookup, type LookupAddress } from 'node:dns';
 import { connect, type LookupFunction, type Socket } from 'node:net';
 import type { GuardedTimers } from '../wire/guarded-timers.js';
+import type { WhileIdle } from './grpc-connection.js';
 
 const HEAD_START_MS = 250;
 
 type Resolve = (host: string, callback: (error: Error | null, addresses: readonly LookupAddress[]) => void) => void;
 
 /** A connection that is tried: what is used of a socket. */
-export type Trial = Pick<Socket, 'destroy' | 'once' | 'on'>;
+export type Trial = Pick<Socket, 'destroy' | 'once' | 'on' | 'unref'>;
 
 export interface AddressRaceParts {
   readonly timers: GuardedTimers;
   /** An address that has not accepted by then is given up. */
   readonly limitMs: number;
+  /** With `'unref'` trying does not keep the process alive: whoever waits for it does. */
+  readonly whileIdle?: WhileIdle | undefined;
   readonly resolve?: Resolve | undefined;
   readonly open?: ((address: string, port: number) => Trial) | undefined;
 }
@@ -92,7 +95,7 @@ export function addressRace(port: number, parts: AddressRaceParts): AddressRace 
 function race(
   order: readonly LookupAddress[],
   port: number,
-  { timers, limitMs, open = openTrial }: AddressRaceParts,
+  { timers, limitMs, whileIdle, open = openTrial }: AddressRaceParts,
   done: (failure: Error | undefined, winner: LookupAddress | undefined) => void,
 ): () => void {
   const untried = [...order];
@@ -113,12 +116,14 @@ function race(
   const limit = timers.setTimeout(() => {
     finish(Object.assign(new Error('none of its addresses accepts a connection'), { code: 'ETIMEDOUT' }), undefined);
   }, limitMs);
+  if (whileIdle === 'unref') limit.unref();
   const tryNext = (): void => {
     timers.clear(timer);
     const address = untried.shift();
     if (address === undefined) return;
     const trial = open(address.address, port);
     trials.add(trial);
+    if (whileIdle === 'unref') trial.unref();
     trial.once('connect', () => {
       finish(undefined, address);
     });
@@ -129,7 +134,9 @@ function race(
       if (untried.length > 0) tryNext();
       else if (trials.size === 0) finish(error, undefined);
     });
-    if (untried.length > 0) timer = timers.setTimeout(tryNext, HEAD_START_MS);
+    if (untried.length === 0) return;
+    timer = timers.setTimeout(tryNext, HEAD_START_MS);
+    if (whileIdle === 'unref') timer.unref();
   };
   tryNext();
   return stop;

@@ -203,7 +203,11 @@ class Http2Connection implements GrpcConnection, StreamOwner {
       Math.min(connectTimeoutMs, MAX_TIMER_MS),
     );
     try {
-      const opened = openSocket(this.endpoint, this.#settings.tls, { timers: this.#timers, limitMs: connectTimeoutMs });
+      const opened = openSocket(this.endpoint, this.#settings.tls, {
+        timers: this.#timers,
+        limitMs: connectTimeoutMs,
+        whileIdle: this.#whileIdle,
+      });
       this.#watchSocket(opened);
       this.#link = { opened, session: this.#openSession(opened) };
       this.#idle();
@@ -217,11 +221,7 @@ class Http2Connection implements GrpcConnection, StreamOwner {
   #watchSocket(opened: OpenedSocket): void {
     const { socket, secure } = opened;
     socket.on('error', (error: Error) => this.#endWithCause(error));
-    socket.on('connect', () => {
-      this.#advance(secure ? 'securing' : 'greeting');
-      // Where a name has several addresses, it is another handle now.
-      if (this.#streams.size === 0) this.#idle();
-    });
+    socket.on('connect', () => this.#advance(secure ? 'securing' : 'greeting'));
     if (!opened.secure) return;
     const tlsSocket = opened.socket;
     tlsSocket.on('secureConnect', () => {

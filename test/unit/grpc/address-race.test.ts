@@ -2,7 +2,14 @@
 import { EventEmitter } from 'node:events';
 import type { LookupAddress } from 'node:dns';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { addressFailed, addressRace, type AddressRace, type Trial } from '../../../src/grpc/address-race.js';
+import {
+  addressFailed,
+  addressRace,
+  type AddressRace,
+  type AddressRaceParts,
+  type Trial,
+} from '../../../src/grpc/address-race.js';
+import type { GuardedTimers } from '../../../src/wire/guarded-timers.js';
 import { globalTimers } from '../../support/global-timers.js';
 
 beforeEach(() => void vi.useFakeTimers());
@@ -11,6 +18,7 @@ afterEach(() => void vi.useRealTimers());
 class FakeTrial extends EventEmitter {
   readonly address: string;
   isDestroyed = false;
+  isUnref = false;
 
   constructor(address: string) {
     super();
@@ -19,6 +27,11 @@ class FakeTrial extends EventEmitter {
 
   destroy(): this {
     this.isDestroyed = true;
+    return this;
+  }
+
+  unref(): this {
+    this.isUnref = true;
     return this;
   }
 }
@@ -37,7 +50,7 @@ class Name {
     this.addresses = addresses.map((address) => ({ address, family: address.includes(':') ? 6 : 4 }));
   }
 
-  look(): { readonly race: AddressRace; readonly answers: (string | Error)[] } {
+  look(more: Partial<AddressRaceParts> = {}): { readonly race: AddressRace; readonly answers: (string | Error)[] } {
     const answers: (string | Error)[] = [];
     const race = addressRace(this.port, {
       timers: globalTimers,
@@ -48,6 +61,7 @@ class Name {
         this.trials.push(trial);
         return trial as unknown as Trial; // what the race uses of a socket
       },
+      ...more,
     });
     race.lookup('etcd.test', {}, (error, address) => answers.push(error ?? String(address)));
     return { race, answers };
@@ -67,6 +81,23 @@ class Name {
 const refused = Object.assign(new Error('refused'), { code: 'ECONNREFUSED' });
 
 describe('the addresses of a name', () => {
+  it.each([
+    [undefined, false],
+    ['unref', true],
+  ] as const)('keep the process alive while they are tried, unless that is not wanted (%s)', (whileIdle, isUnref) => {
+    const name = new Name('10.0.0.1', '10.0.0.2', '10.0.0.3');
+    const made: NodeJS.Timeout[] = [];
+    const setTimeout: GuardedTimers['setTimeout'] = (callback, delayMs) => {
+      const timer = globalTimers.setTimeout(callback, delayMs);
+      made.push(timer);
+      return timer;
+    };
+    name.look({ whileIdle, timers: { ...globalTimers, setTimeout } });
+    vi.advanceTimersByTime(250);
+    expect(name.trials.map((trial) => trial.isUnref)).toEqual([isUnref, isUnref]);
+    expect(made.map((timer) => timer.hasRef())).toEqual([!isUnref, !isUnref, !isUnref]);
+  });
+
   it('that has only one are not tried out: it is connected to', () => {
     const name = new Name('10.0.0.1');
     expect(name.look().answers).toEqual(['10.0.0.1']);
