@@ -66,6 +66,23 @@ describe('a search for a member', () => {
     expect([rig.found, rig.cancelled, rig.timers.pending]).toEqual([1, [0], 0]);
   });
 
+  it('keeps one that has a longer head start before it back until then, also where another one refuses', async () => {
+    const rig = new Rig(['silent', 'refuses', 'found'], { headStartMs: (member) => (member === 2 ? 1_000 : 250) });
+    await rig.timers.pass(1_249);
+    expect(rig.began).toEqual([
+      [0, 0],
+      [1, 250],
+    ]);
+    await rig.timers.pass(1);
+    expect([rig.found, rig.began.at(-1), rig.timers.pending]).toEqual([2, [2, 1_250], 0]);
+  });
+
+  it('does not keep it back when nobody else is being tried', async () => {
+    const rig = new Rig(['refuses', 'found'], { headStartMs: () => 1_000 });
+    await rig.timers.pass(0);
+    expect(rig.found).toBe(1);
+  });
+
   it('tries four at once at most', async () => {
     const rig = new Rig(['silent', 'silent', 'silent', 'silent', 'found']);
     await rig.timers.pass(60_000);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { CompactedError, LeaseError } from '../../../src/wire/errors.js';
-import { isTokenError, serverError, watchCancelError } from '../../../src/wire/server-errors.js';
+import { CompactedError, EtcdError, LeaseError } from '../../../src/wire/errors.js';
+import { inContext, isTokenError, serverError, watchCancelError } from '../../../src/wire/server-errors.js';
 import { ETCD_ERRORS } from './etcd-errors.js';
 
 describe('serverError', () => {
@@ -120,5 +120,44 @@ describe('isTokenError', () => {
     ]);
     expect(isTokenError('rpc error: code = Unauthenticated desc = etcdserver: invalid auth token')).toBe(true);
     expect(isTokenError('etcdserver: permission denied')).toBe(false);
+  });
+});
+
+describe('an error of which the caller knows more than the transport', () => {
+  const known = { leaseId: 7n, repeatable: false, requestBytes: 100 };
+
+  it('is one of its lease', () => {
+    const error = inContext(serverError(5, 'etcdserver: requested lease not found', { endpoint: 'a' }), known);
+    expect(error).toBeInstanceOf(LeaseError);
+    expect(error).toMatchObject({ leaseId: 7n, code: 'lease-not-found', outcome: 'refused', endpoint: 'a' });
+  });
+
+  it('may be repeated where the call may', () => {
+    const passing = serverError(14, 'etcdserver: leader changed', { endpoint: 'a' });
+    expect(inContext(passing, known)).toMatchObject({ retryable: false, outcome: 'unknown' });
+    expect(inContext(passing, { ...known, repeatable: true })).toMatchObject({
+      retryable: true,
+      message: passing.message,
+    });
+  });
+
+  it('is about the request where it names its size, and about the answer otherwise', () => {
+    const text = (bytes: number): string => `grpc: received message larger than max (${String(bytes)} vs. 90)`;
+    const mine = inContext(serverError(8, text(100), { endpoint: 'a' }), known);
+    expect(mine).toEqual(serverError(8, text(100), { ...known, endpoint: 'a' }));
+    expect(mine).toMatchObject({ code: 'request-too-large', outcome: 'refused' });
+    expect(inContext(serverError(8, text(101)), known)).toMatchObject({
+      code: 'message-too-large',
+      outcome: 'unknown',
+    });
+  });
+
+  it('leaves the fate of the request unknown where nothing is said of it', () => {
+    expect(inContext(new EtcdError('x', { code: 'protocol-error' }), known)).toMatchObject({ outcome: 'unknown' });
+  });
+
+  it('of a compaction stays one', () => {
+    const compacted = serverError(11, 'etcdserver: mvcc: required revision has been compacted');
+    expect(inContext(compacted, known)).toBe(compacted);
   });
 });
