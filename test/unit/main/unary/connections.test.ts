@@ -13,7 +13,7 @@ import {
   type CallHandler,
   type ScriptedOptions,
 } from '../../../support/scripted-server.js';
-import { settingsFor } from './scripted-server.js';
+import { deadEndpoint, settingsFor, SilentPort } from './scripted-server.js';
 
 const REFUSED_STREAM = 7;
 const putAnswer = rpc.PutResponse.encode({}).finish();
@@ -162,5 +162,27 @@ describe('an address where something else listens', () => {
     await expect(probe(some, { timeoutMs: 2_000 })).rejects.toMatchObject({ code: 'connect-failed' });
     const write = some.call(kvMethods.put, { key: Buffer.from('k') }, { repeatable: false, requireLeader: true });
     await expect(write).rejects.toMatchObject({ code, outcome: 'unknown' });
+  });
+});
+
+describe('a call that waits for members that are away', () => {
+  it.each(['refuses', 'says nothing'])('goes to others when they are given, where the old one %s', async (what) => {
+    const silent = await SilentPort.start();
+    cleanups.push(() => silent.close());
+    const good = await serve(answer);
+    const some = new UnaryClient({
+      settings: settingsFor(what === 'refuses' ? await deadEndpoint() : silent.endpoint),
+    });
+    cleanups.push(() => some.close());
+    const waiting = some.call(
+      kvMethods.put,
+      { key: Buffer.from('k') },
+      // Longer than this test may take.
+      { repeatable: false, requireLeader: true, timeoutMs: 3_600_000 },
+    );
+    await new Promise((resolve) => setImmediate(resolve));
+    some.reconfigure(settingsFor(good.endpoint.text));
+    await waiting;
+    expect(good.accepted).toBe(1);
   });
 });
