@@ -94,6 +94,8 @@ export function reasonInText(text: string): string {
     .replace(/^(?:Error: )+/u, '')
     // grpc-js puts the time of the attempt at the end.
     .replace(/ \(\d{4}-\d\d-[^)]*\)$/u, '')
+    // Of a line of OpenSSL only what it says: not the thread, nor the line of its source.
+    .replace(/^[0-9A-F]*:?error:[0-9A-F]+:[^:]*:[^:]*:([^:]+):.*$/su, '$1')
     .trim();
   if (words === '') return 'no reason was given';
   const found = REASONS.find(

@@ -112,10 +112,8 @@ export function connectionError(cause: unknown, phase: ConnectPhase, endpoint: s
       cause: cause ?? undefined,
     });
   }
-  const why = reason ?? 'it closed the connection before it spoke HTTP/2; is http:// or https:// right?';
-  // A server that speaks TLS drops the greeting of one that does not.
-  const hint =
-    phase === 'greeting' && isBrokenOff(cause) ? ' before it spoke HTTP/2; is http:// or https:// right?' : '';
+  const why = reason ?? 'it closed the connection';
+  const hint = reason === undefined || isBrokenOff(cause) ? hangUpHint(phase, endpoint) : '';
   return connectFailed(`cannot connect to ${endpoint}: ${why}${hint}`, endpoint, cause ?? undefined);
 }
 
@@ -146,6 +144,15 @@ export function connectFailed(message: string, endpoint: string, cause?: unknown
     endpoint,
     cause,
   });
+}
+
+/** What to look at when a peer hung up before it spoke HTTP/2: one that speaks TLS drops the greeting of one that does not. */
+function hangUpHint(phase: ConnectPhase, endpoint: string): string {
+  if (phase === 'connecting') return '';
+  const isSecured = phase === 'greeting' && /^(?:https|unixs):/iu.test(endpoint);
+  return isSecured
+    ? ' after the TLS handshake, before it spoke HTTP/2; does it accept the client certificate (tls.cert and tls.key)?'
+    : ' before it spoke HTTP/2; is http:// or https:// right?';
 }
 
 function isBrokenOff(cause: unknown): boolean {

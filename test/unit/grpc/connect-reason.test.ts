@@ -11,6 +11,10 @@ describe('why a connection could not be made', () => {
     ["Error: Hostname/IP does not match certificate's altnames: IP: 127.0.0.1", /tls\.serverName/u],
     ['tlsv13 alert certificate required', /tls\.cert and tls\.key/u],
     ['0A000415:SSL routines::sslv3 alert certificate expired', /tls\.cert has expired/u],
+    [
+      '803C6A6D857F0000:error:0A00010B:SSL routines:ssl3_get_record:wrong version number:../deps/ssl3_record.c:350:',
+      /use http:\/\/ \(wrong version number\)$/u,
+    ],
     ['Failed to connect', /http:\/\/ or https:\/\/ right/u],
   ])('%s says what to do', (text, said) => {
     expect(reasonInText(text)).toMatch(said);

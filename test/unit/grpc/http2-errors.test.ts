@@ -61,6 +61,17 @@ describe('connectionError', () => {
     expect(connectionError(undefined, 'open', ENDPOINT).message).toContain('closed the connection');
   });
 
+  it.each([undefined, systemError('ECONNRESET')])(
+    'asks about what fits when the peer hung up before HTTP/2 (%s)',
+    (cause) => {
+      const said = (endpoint: string): string => connectionError(cause, 'greeting', endpoint).message;
+      for (const plain of ['http://a:1', 'a:1', 'unix:///a'])
+        expect(said(plain)).toContain('is http:// or https:// right?');
+      for (const secure of [ENDPOINT, 'HTTPS://a:1', 'unixs:///a'])
+        expect(said(secure)).toContain('tls.cert and tls.key');
+    },
+  );
+
   it('leaves an error that is coded already as it is', () => {
     const coded = new EtcdError('known', { code: 'protocol-error' });
     expect(connectionError(coded, 'open', ENDPOINT)).toBe(coded);
