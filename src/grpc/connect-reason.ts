@@ -53,7 +53,6 @@ const REASONS: readonly (readonly [code: string, text: RegExp | undefined, reaso
     'the server wants a client certificate; give tls.cert and tls.key',
   ],
   ['ERR_SSL_SSLV3_ALERT_CERTIFICATE_EXPIRED', /alert certificate expired/iu, EXPIRED_PAIR],
-  ['ERR_SSL_SSL/TLS_ALERT_CERTIFICATE_EXPIRED', undefined, EXPIRED_PAIR],
   [
     'ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE',
     /bad certificate/iu,
@@ -81,11 +80,12 @@ const BY_CODE: ReadonlyMap<string, string> = new Map(REASONS.map(([code, , reaso
 export function reasonOf(cause: unknown): string {
   const code = codeOf(cause);
   const words = cause instanceof Error ? cause.message : String(cause);
-  const known = code === undefined || code === '' ? undefined : BY_CODE.get(code);
-  if (known === undefined)
-    return code === undefined || words.includes(code) ? reasonInText(words) : `${words} (${code})`;
+  if (code === undefined || words.includes(code)) return reasonInText(words);
+  // Versions of OpenSSL name the same alert differently; what they say of it is alike.
+  const known = BY_CODE.get(code) ?? find(words);
+  if (known === undefined) return `${words} (${code})`;
   // Which name was looked for, and which there are.
-  return code === 'ERR_TLS_CERT_ALTNAME_INVALID' ? `${known} (${code}: ${words})` : `${known} (${String(code)})`;
+  return code === 'ERR_TLS_CERT_ALTNAME_INVALID' ? `${known} (${code}: ${words})` : `${known} (${code})`;
 }
 
 /** @param text the words alone, as grpc-js hands them on. */
@@ -98,10 +98,12 @@ export function reasonInText(text: string): string {
     .replace(/^[0-9A-F]*:?error:[0-9A-F]+:[^:]*:[^:]*:([^:]+):.*$/su, '$1')
     .trim();
   if (words === '') return 'no reason was given';
-  const found = REASONS.find(
-    ([code, pattern]) => (code !== '' && words.includes(code)) || pattern?.test(words) === true,
-  );
-  return found === undefined ? words : `${found[2]} (${words})`;
+  const known = find(words);
+  return known === undefined ? words : `${known} (${words})`;
+}
+
+function find(words: string): string | undefined {
+  return REASONS.find(([code, pattern]) => (code !== '' && words.includes(code)) || pattern?.test(words) === true)?.[2];
 }
 
 /** A happy-eyeballs attempt fails with an AggregateError: its code is the one of the first address. */

@@ -28,6 +28,13 @@ describe('why a connection could not be made', () => {
     expect(reasonOf(error)).toMatch(/tls\.serverName.*a\.test.*b\.test/u);
   });
 
+  it('is found by its words where the code is one of another OpenSSL', () => {
+    const message = '00:error:0A000412:SSL routines:ssl3_read_bytes:ssl/tls alert bad certificate:rec_layer_s3.c:916:';
+    const error = Object.assign(new Error(message), { code: 'ERR_SSL_SSL/TLS_ALERT_BAD_CERTIFICATE' });
+    expect(reasonOf(error)).toMatch(/^the server does not accept the client certificate.*ALERT_BAD_CERTIFICATE/u);
+    expect(reasonOf(Object.assign(new Error('odd'), { code: 'EODD' }))).toBe('odd (EODD)');
+  });
+
   it('is passed on as it is where it is not known', () => {
     expect(reasonInText('Error: EMFILE too many')).toBe('EMFILE too many');
     expect(reasonInText('')).toBe('no reason was given');
