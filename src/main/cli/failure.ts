@@ -47,9 +47,9 @@ function hintFor(error: EtcdError, words: FlagWords): string | undefined {
   return error.outcome === 'unknown' ? 'it may have been applied all the same' : undefined;
 }
 
-/** A connection that opened and was then broken off: so does a port that expects TLS. */
+/** A connection that opened and was then broken off, as the library says: so does a port that expects TLS. */
 function mayBeTls({ message }: EtcdError): boolean {
-  return message.includes('http://') && /Failed to connect|ECONNRESET|ended by the server|hang up/u.test(message);
+  return /is http:\/\/ or https:\/\/ right\?/u.test(message);
 }
 
 function oneLine(message: string): string {
