@@ -10,7 +10,11 @@ import type { WhileIdle } from './grpc-connection.js';
 
 const HEAD_START_MS = 250;
 
-type Resolve = (host: string, callback: (error: Error | null, addresses: readonly LookupAddress[]) => void) => void;
+/** With an error node gives no addresses at all, in spite of its types. */
+type Resolve = (
+  host: string,
+  callback: (error: Error | null, addresses: readonly LookupAddress[] | undefined) => void,
+) => void;
 
 /** A connection that is tried: what is used of a socket. */
 export type Trial = Pick<Socket, 'destroy' | 'once' | 'on' | 'unref'>;
@@ -62,7 +66,7 @@ export function addressRace(port: number, parts: AddressRaceParts): AddressRace 
   let isCancelled = false;
   let cancelRace = (): void => undefined;
   const lookup: LookupFunction = (host, _options, callback) => {
-    resolve(host, (error, addresses) => {
+    resolve(host, (error, addresses = []) => {
       if (isCancelled) return;
       const [first, ...others] = addresses;
       if (error !== null || first === undefined) {

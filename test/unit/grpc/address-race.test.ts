@@ -55,7 +55,7 @@ class Name {
     const race = addressRace(this.port, {
       timers: globalTimers,
       limitMs: LIMIT_MS,
-      resolve: (_host, callback) => callback(this.failure, this.addresses),
+      resolve: (_host, callback) => callback(this.failure, this.failure === null ? this.addresses : undefined),
       open: (address) => {
         const trial = new FakeTrial(address);
         this.trials.push(trial);
