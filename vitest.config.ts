@@ -34,6 +34,7 @@ const needsRealEtcd = [
   'lease-faults',
   'lease-model',
   'lease-refused',
+  'login',
   'reconfigure',
   'relation-client-engine',
   'relation-engine',

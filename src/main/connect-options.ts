@@ -16,6 +16,7 @@ import {
   textRule,
   type OptionTable,
 } from '../wire/arguments.js';
+import { authRule, resolveAuth, type AuthFunction, type AuthOptions, type ResolvedAuth } from './auth/auth-options.js';
 import { readTls, tlsRule, type TlsOptions } from './tls-options.js';
 
 export const DEFAULT_REQUEST_TIMEOUT_MS = 10_000;
@@ -32,6 +33,12 @@ export interface ConnectOptions {
    * again when they change: connections move to the new certificates, and nothing is lost.
    */
   readonly tls?: TlsOptions | undefined;
+  /**
+   * Who this is to a cluster that has authentication on: a user with a password (or a file that holds it, read again when it
+   * changes), a token, or a function that gives either and is asked again when the server refuses what it gave. A cluster without
+   * authentication is used without. Over plain `http://` a password and a token can be read on the way.
+   */
+  readonly auth?: AuthOptions | AuthFunction | undefined;
   /** A name under which `connection(name)` finds this engine anywhere in the process, until it is closed. */
   readonly name?: string | undefined;
   /**
@@ -87,6 +94,7 @@ export interface EngineOptions {
   readonly livenessMs: number | undefined;
   /** The option as given, so that its files can be read again. */
   readonly tls: TlsOptions | undefined;
+  readonly auth: ResolvedAuth | undefined;
 }
 
 const MiB = 1024 * 1024;
@@ -100,6 +108,7 @@ const FLUSH_INTERVAL_MS = 20;
 export const CONNECT_RULES: OptionTable<ConnectOptions> = {
   endpoints: () => undefined, // parseEndpoints checks and explains them
   tls: tlsRule,
+  auth: authRule,
   name: textRule,
   shards: (value, name) => {
     if (value === 'inline') return;
@@ -128,7 +137,7 @@ export const CONNECT_RULES: OptionTable<ConnectOptions> = {
 /**
  * Checks the options of `connect` and makes the settings of an engine from them.
  *
- * @throws EtcdError `invalid-argument` for anything that is not allowed, including a certificate file that cannot be read.
+ * @throws EtcdError `invalid-argument` for anything that is not allowed, including a file that cannot be read.
  */
 export async function resolveConnectOptions(given: ConnectOptions): Promise<EngineOptions> {
   checkOptions<ConnectOptions>(given, CONNECT_RULES, 'connect');
@@ -167,6 +176,7 @@ export async function resolveConnectOptions(given: ConnectOptions): Promise<Engi
     lazy: given.lazy ?? false,
     livenessMs: given.livenessMs,
     tls: given.tls,
+    auth: given.auth === undefined ? undefined : await resolveAuth(given.auth, 'connect'),
   };
 }
 

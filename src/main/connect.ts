@@ -12,7 +12,7 @@ import type { SettingsChanges } from './settings-changes.js';
  * needed.
  *
  * @throws EtcdError `invalid-argument` for an option that is not allowed (nothing was sent), `connect-failed` when no member
- *   answered within `connectTimeoutMs`, `cluster-mismatch` when members that answered belong to different clusters, `aborted` when the signal fired, `shard-failed` when a worker could not start.
+ *   answered within `connectTimeoutMs`, `unauthenticated` when the cluster does not accept `auth`, `cluster-mismatch` when members that answered belong to different clusters, `aborted` when the signal fired, `shard-failed` when a worker could not start.
  */
 export async function connect(options: ConnectOptions): Promise<Etcd> {
   return openEtcd(options);

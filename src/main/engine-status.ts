@@ -21,17 +21,17 @@ export type EngineStatus =
   /** A consumer fell behind its budget: its watches are detached until it has read. */
   | { readonly type: 'watch-lagging'; readonly group: string | undefined; readonly watches: number }
   | { readonly type: 'watch-caught-up'; readonly group: string | undefined }
-  /** New endpoints or certificates are in use from now on; streams move to them one after the other (see `left`). */
+  /** New endpoints, certificates or another login are in use from now on; streams move to them one after the other (see `left`). */
   | {
       readonly type: 'settings-changed';
       readonly source: SettingsSource;
       readonly endpoints: readonly string[];
-      /** Whether the certificates are others. */
+      /** Whether the certificates, or the login, are others. */
       readonly credentials: boolean;
       /** The endpoints that answered with the new settings. */
       readonly answered: readonly string[];
     }
-  /** New endpoints or certificates cannot be used: everything goes on with those before. */
+  /** New endpoints, certificates or another login cannot be used: everything goes on with those before. */
   | { readonly type: 'settings-refused'; readonly source: SettingsSource; readonly error: EtcdError }
   /** The relation, or its connection file, offers no etcd any more: everything goes on with the last settings. */
   | { readonly type: 'settings-withdrawn'; readonly source: SettingsSource }

@@ -6,18 +6,21 @@ import type { ConnectionSettings } from '../wire/connection-settings.js';
 import { EtcdError, errorFromPlain } from '../wire/errors.js';
 import { performanceNow } from '../wire/timers.js';
 import { abortedError, linkAbort } from './abort-link.js';
+import { authenticate } from './auth/authenticate.js';
+import { probeAsUser } from './auth/log-in.js';
+import { TokenKeeper } from './auth/token-keeper.js';
 import type { EngineOptions } from './connect-options.js';
 import { leasePut, leaseRpc } from './lease/lease-rpc.js';
 import { Leases } from './lease/leases.js';
 import { KnownRevisions } from './known-revisions.js';
 import { SettingsChanges } from './settings-changes.js';
-import { ShardLink, type LinkOwner, type TenantReport } from './shard-link.js';
+import type { LinkOwner, TenantReport } from './link-owner.js';
+import { ShardLink } from './shard-link.js';
 import { openShardPool, type ShardPool } from './shard-pool.js';
 import type { EngineStats, ShardSummary } from './stats.js';
 import { StatusFeed } from './status.js';
 import { ClusterPin } from './unary/cluster-pin.js';
 import { oneCluster } from './unary/one-cluster.js';
-import { probe } from './unary/probe.js';
 import { UnaryClient } from './unary/unary-client.js';
 import type { LagReport } from './watch/lag-report.js';
 import { WatchRouter } from './watch/watch-router.js';
@@ -41,6 +44,7 @@ type State =
 
 export class Engine {
   readonly options: EngineOptions;
+  readonly tokens: TokenKeeper;
   readonly unary: UnaryClient;
   readonly status: StatusFeed;
   readonly links: readonly ShardLink[];
@@ -57,9 +61,17 @@ export class Engine {
 
   constructor(options: EngineOptions, parts?: Partial<EngineParts>) {
     this.options = options;
-    const { settings, requestTimeoutMs, name } = options;
+    const { settings, requestTimeoutMs, name, auth } = options;
+    this.tokens = new TokenKeeper({
+      auth,
+      authenticate: (login) => authenticate(this.unary, login),
+      tell: (changed) => {
+        for (const link of this.links) link.setAuth(changed);
+      },
+    });
+    const { tokens } = this;
     this.unary =
-      parts?.unary ?? new UnaryClient({ settings, requestTimeoutMs, name, pin: this.#pin, known: this.#known });
+      parts?.unary ?? new UnaryClient({ settings, requestTimeoutMs, name, tokens, pin: this.#pin, known: this.#known });
     this.#openPool = parts?.openPool ?? openShardPool;
     this.status = new StatusFeed(options.name);
     const count = options.shards === 'inline' ? 1 : options.shards;
@@ -75,9 +87,10 @@ export class Engine {
     });
     this.links = Array.from({ length: count }, (_, shard) => this.#makeLink(shard, count));
     this.router = new WatchRouter(this.links, options.name, () => this.#known.highest);
-    this.settings = new SettingsChanges(settings, options.tls, {
+    this.settings = new SettingsChanges(options, {
       name,
       pin: this.#pin,
+      tokens,
       refuseClosed: () => this.refuseClosed(),
       apply: (changed, answered) => {
         this.unary.reconfigure(changed);
@@ -95,7 +108,7 @@ export class Engine {
   /**
    * Waits until a member answers and every shard runs.
    *
-   * @throws EtcdError `connect-failed`, `cluster-mismatch`, `aborted`, `shard-failed`.
+   * @throws EtcdError `connect-failed`, `unauthenticated`, `cluster-mismatch`, `aborted`, `shard-failed`.
    */
   async connect(signal: AbortSignal | undefined): Promise<void> {
     const timeoutMs = this.options.settings.connectTimeoutMs;
@@ -118,7 +131,7 @@ export class Engine {
 
   /** Waits for a member to answer; those that do have to be of one cluster, which is that of this engine from then on. */
   async #identify(timeoutMs: number, signal: AbortSignal | undefined): Promise<void> {
-    const reports = await probe(this.unary, { timeoutMs, signal });
+    const reports = await probeAsUser(this.unary, this.tokens, { timeoutMs, signal });
     const clusterId = oneCluster(reports, undefined, 'connect');
     if (clusterId !== undefined) this.#pin.learn(clusterId);
     this.unary.verified(reports.filter(({ kind }) => kind === 'answered').map(({ endpoint }) => endpoint));
@@ -193,7 +206,15 @@ export class Engine {
     const warmMs = lazy ? 0 : WARM_MS;
     const leaseState = this.leases.sharedState(shard);
     return new ShardLink({
-      init: { shard, settings, firstEndpoint: firstEndpoint(shard, count, settings), limits, leaseState, warmMs },
+      init: {
+        shard,
+        settings,
+        auth: this.tokens.shardAuth,
+        firstEndpoint: firstEndpoint(shard, count, settings),
+        limits,
+        leaseState,
+        warmMs,
+      },
       start: (init) => this.#ensurePool().start(init),
       owner: this.#linkOwner(shard),
       now: performanceNow,
@@ -243,6 +264,12 @@ export class Engine {
       case 'lease-forgotten':
       case 'lease-revoke-failed':
         this.leases.report(shard, report);
+        break;
+      case 'token-wanted':
+        this.tokens.wanted(report.refused, (command) => this.links[shard]?.send(command));
+        break;
+      case 'token-found':
+        this.tokens.found(report.identity, report.refused, report.held);
         break;
       default:
         report satisfies never;

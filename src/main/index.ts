@@ -8,6 +8,7 @@ export type { TlsUse } from './follow/connection-offer.js';
 export { connection } from './connection-registry.js';
 export { Etcd } from './etcd.js';
 export type { ConnectOptions } from './connect-options.js';
+export type { AuthCredentials, AuthFunction, AuthOptions } from './auth/auth-options.js';
 export type { ReconfigureOptions, ReconfigureResult } from './reconfigure-options.js';
 export type { SettingsSource } from './settings-source.js';
 export type { TlsOptions } from './tls-options.js';

@@ -4,8 +4,14 @@
  */
 import type { ConnectionSettings } from '../wire/connection-settings.js';
 import { EtcdError, toEtcdError } from '../wire/errors.js';
+import type { HeldToken } from '../wire/shard-auth.js';
 import { sameAddress, sameSettings, sameTls } from '../wire/settings-change.js';
 import { refuseAborted } from './abort-link.js';
+import { sameAuth } from './auth/auth-options.js';
+import { authenticate } from './auth/authenticate.js';
+import { probeAsUser } from './auth/log-in.js';
+import { PasswordWatch } from './auth/password-watch.js';
+import { TokenKeeper } from './auth/token-keeper.js';
 import type { EngineStatus } from './engine-status.js';
 import { FileWatch } from './file-watch.js';
 import {
@@ -15,10 +21,10 @@ import {
   type ResolvedChange,
 } from './reconfigure-options.js';
 import type { SettingsSource } from './settings-source.js';
-import { tlsFiles, type TlsOptions } from './tls-options.js';
+import { tlsFiles } from './tls-options.js';
 import type { ClusterPin } from './unary/cluster-pin.js';
 import { oneCluster } from './unary/one-cluster.js';
-import { probe, type MemberReport } from './unary/probe.js';
+import type { MemberReport } from './unary/probe.js';
 import { UnaryClient } from './unary/unary-client.js';
 
 /** Where new settings are to be applied in any case, how long their members may take to say which cluster they are. */
@@ -28,6 +34,8 @@ export interface SettingsOwner {
   /** The engine's. */
   readonly name: string | undefined;
   readonly pin: ClusterPin;
+  /** Of the engine. */
+  readonly tokens: TokenKeeper;
   /** @throws EtcdError `closed`. */
   refuseClosed(): void;
   /** Gives new settings to whoever connects. `answered`: endpoints that showed to belong to the cluster. */
@@ -40,6 +48,7 @@ export class SettingsChanges {
   #present: ResolvedChange;
   #last: Promise<unknown> = Promise.resolve();
   #files: FileWatch | undefined;
+  #passwordFile: PasswordWatch | undefined;
   /** What new settings are being tried with. */
   #asking: UnaryClient | undefined;
   /** The last refusal of what certificate files hold: told once. */
@@ -47,10 +56,11 @@ export class SettingsChanges {
   #isClosed = false;
   #onClosed: () => void = () => undefined;
 
-  constructor(settings: ConnectionSettings, tls: TlsOptions | undefined, owner: SettingsOwner) {
+  constructor(present: ResolvedChange, owner: SettingsOwner) {
     this.#owner = owner;
-    this.#present = { settings, tls };
+    this.#present = present;
     this.#watchFiles();
+    this.#watchPassword();
   }
 
   /** The newest. */
@@ -103,6 +113,7 @@ export class SettingsChanges {
     this.#isClosed = true;
     this.#onClosed();
     this.#files?.close();
+    this.#passwordFile?.close();
     this.#asking?.close();
   }
 
@@ -113,11 +124,12 @@ export class SettingsChanges {
     refuseAborted(given.signal);
     this.#owner.refuseClosed(); // files may have taken a while to read
     const endpoints = next.settings.endpoints.map(({ text }) => text);
-    if (sameSettings(present.settings, next.settings)) {
-      this.#take({ settings: present.settings, tls: next.tls }, undefined);
+    const hasNewAuth = !sameAuth(present.auth, next.auth);
+    if (sameSettings(present.settings, next.settings) && !hasNewAuth) {
+      this.#take({ ...next, settings: present.settings }, undefined);
       return { changed: false, endpoints: present.settings.endpoints.map(({ text }) => text), answered: [] };
     }
-    const reports = await this.#ask(next.settings, given);
+    const { reports, held } = await this.#ask(next, given, hasNewAuth);
     this.#owner.refuseClosed();
     const { pin } = this.#owner;
     const clusterId = oneCluster(reports, pin.known, what);
@@ -133,23 +145,32 @@ export class SettingsChanges {
       );
     };
     const strangers = endpoints.filter((text) => !isKnown(text));
-    this.#take({ settings: { ...next.settings, clusterId, strangers }, tls: next.tls }, answered);
+    if (hasNewAuth) this.#owner.tokens.replace(next.auth, held);
+    this.#take({ ...next, settings: { ...next.settings, clusterId, strangers } }, answered);
     if (clusterId !== undefined) pin.learn(clusterId);
-    const hasNewTls = !sameTls(present.settings.tls, next.settings.tls);
-    this.#owner.publish({ type: 'settings-changed', source, endpoints, credentials: hasNewTls, answered });
+    const credentials = hasNewAuth || !sameTls(present.settings.tls, next.settings.tls);
+    this.#owner.publish({ type: 'settings-changed', source, endpoints, credentials, answered });
     return { changed: true, endpoints, answered };
   }
 
-  /** Asks the members with the new settings, over connections of their own, who they are. */
-  async #ask(settings: ConnectionSettings, { unreachable, signal }: ReconfigureOptions): Promise<MemberReport[]> {
+  /** Asks the members with the new settings and login, over connections of their own, who they are. */
+  async #ask(
+    { settings, auth }: ResolvedChange,
+    { unreachable, signal }: ReconfigureOptions,
+    hasNewAuth: boolean,
+  ): Promise<{ readonly reports: MemberReport[]; readonly held: HeldToken }> {
     const isToApply = unreachable === 'apply';
     const timeoutMs = isToApply ? Math.min(settings.connectTimeoutMs, INQUIRY_MS) : settings.connectTimeoutMs;
-    const unary = new UnaryClient({ settings, name: this.#owner.name });
+    const tokens: TokenKeeper = hasNewAuth
+      ? new TokenKeeper({ auth, authenticate: (login) => authenticate(unary, login), tell: () => undefined })
+      : this.#owner.tokens;
+    const unary = new UnaryClient({ settings, name: this.#owner.name, tokens });
     this.#asking = unary;
     try {
-      return await probe(unary, { timeoutMs, signal });
+      return { reports: await probeAsUser(unary, tokens, { timeoutMs, signal }), held: tokens.held };
     } catch (error) {
-      if (isToApply && error instanceof EtcdError && error.code === 'connect-failed') return [];
+      if (isToApply && error instanceof EtcdError && error.code === 'connect-failed')
+        return { reports: [], held: tokens.held };
       throw error;
     } finally {
       this.#asking = undefined;
@@ -159,10 +180,36 @@ export class SettingsChanges {
 
   /** @param answered undefined where nobody needs to be told. */
   #take(next: ResolvedChange, answered: readonly string[] | undefined): void {
-    const isSameFiles = this.#present.tls === next.tls;
+    const before = this.#present;
     this.#present = next;
     if (answered !== undefined) this.#owner.apply(next.settings, answered);
-    if (!isSameFiles) this.#watchFiles();
+    if (before.tls !== next.tls) this.#watchFiles();
+    if (before.auth !== next.auth) this.#watchPassword();
+  }
+
+  #watchPassword(): void {
+    this.#passwordFile?.close();
+    this.#passwordFile = undefined;
+    const { auth } = this.#present;
+    if (auth?.kind !== 'login' || auth.passwordFile === undefined || this.#isClosed) return;
+    this.#passwordFile = new PasswordWatch(auth.passwordFile, {
+      read: (password) => {
+        if (this.#isClosed || password === auth.login.password) return;
+        // The token that the old one gave is good for as long as servers take it.
+        const changed = { ...auth, login: { ...auth.login, password } };
+        this.#owner.tokens.passwordChanged(changed);
+        this.#take({ ...this.#present, auth: changed }, undefined);
+        const endpoints = this.settings.endpoints.map(({ text }) => text);
+        this.#owner.publish({
+          type: 'settings-changed',
+          source: 'password-file',
+          endpoints,
+          credentials: true,
+          answered: [],
+        });
+      },
+      refused: (error) => this.refused('password-file', error),
+    });
   }
 
   #watchFiles(): void {

@@ -1,2 +1,2 @@
 /** What asked for new settings; for status messages. Main thread. */
-export type SettingsSource = 'reconfigure' | 'tls-files' | 'connection-file' | 'relation';
+export type SettingsSource = 'reconfigure' | 'tls-files' | 'password-file' | 'connection-file' | 'relation';

@@ -5,50 +5,20 @@
  */
 import type { ConnectionSettings } from '../wire/connection-settings.js';
 import { dispatch } from '../wire/contract.js';
-import type {
-  Handlers,
-  ShardCommand,
-  ShardInit,
-  ShardReport,
-  ShardStats,
-  ShardStatus,
-  StoreMark,
-} from '../wire/contract.js';
+import type { Handlers, ShardCommand, ShardInit, ShardReport, ShardStats, StoreMark } from '../wire/contract.js';
 import { EtcdError, toEtcdError } from '../wire/errors.js';
 import type { EventBatchData } from '../wire/event-batch.js';
 import { openBatch } from '../wire/open-batch.js';
 import type { Port } from '../wire/port.js';
+import type { ShardAuth } from '../wire/shard-auth.js';
 import { packCommand, type PostedCommand } from '../wire/posted-command.js';
 import { clearTimeout, setTimeout } from '../wire/timers.js';
+import type { LinkOwner, TenantReport } from './link-owner.js';
 import { CrashCount } from './crash-count.js';
 import { whileRunning } from './running-limit.js';
 import { endError, failedForGood, notReady, unreadable } from './shard-errors.js';
 import type { ShardRun } from './shard-pool.js';
 import { StatsRequests } from './stats-requests.js';
-
-/** Reports that are about watches and leases, not about the shard itself. */
-export type TenantReport = Exclude<
-  ShardReport,
-  { readonly kind: 'batch' | 'ready' | 'status' | 'store' | 'stats' | 'stopped' }
->;
-
-/** What the owner of a link is told. */
-export interface LinkOwner {
-  batch(data: EventBatchData): void;
-  report(report: TenantReport): void;
-  status(status: ShardStatus): void;
-  /** Which store it works with, and how far that has come. */
-  store(mark: StoreMark): void;
-  /** A batch has come from members that showed the store to be so far. */
-  brought(revision: number): void;
-  /** For the first time; later ones are `replaced`. */
-  ready(epoch: number): void;
-  /** A new shard is about to run: the commands that put it where the old one was. */
-  resume(): readonly ShardCommand[];
-  replaced(epoch: number, cause: EtcdError): void;
-  /** It failed for good. */
-  failed(error: EtcdError): void;
-}
 
 export interface LinkOptions {
   readonly init: Omit<ShardInit, 'epoch' | 'storeMark'>;
@@ -156,6 +126,12 @@ export class ShardLink {
     this.#init = { ...this.#init, settings, firstEndpoint };
     if (this.#state.kind === 'starting' || this.#state.kind === 'running')
       this.send({ kind: 'settings', settings, firstEndpoint });
+  }
+
+  /** The engine's login, or its token, is another: for the shard that runs, and for every later one. */
+  setAuth(auth: ShardAuth | undefined): void {
+    this.#init = { ...this.#init, auth };
+    if (this.#state.kind === 'starting' || this.#state.kind === 'running') this.send({ kind: 'token', auth });
   }
 
   /** The shard's figures; undefined when it does not run, or does not answer in time. */
@@ -333,6 +309,8 @@ export class ShardLink {
       'lease-renewed': tenant,
       'lease-forgotten': tenant,
       'lease-revoke-failed': tenant,
+      'token-wanted': tenant,
+      'token-found': tenant,
       ready: () => {
         if (this.#state.kind !== 'starting') return;
         this.#enter({ kind: 'running', port: this.#state.port });

@@ -29,6 +29,17 @@ export function tellsEveryCompaction({ version, isWithheld }: Told): boolean {
   return minor > 5;
 }
 
+/**
+ * Whether a watch that is refused for the token of its stream is told that its user has no permission: before 3.4.22 and 3.5.6
+ * (etcd #12385, #13577). A server that does not tell its version is taken for a newer one: those keep it from plain users.
+ */
+export function confusesTokenRefusals({ version }: Told): boolean {
+  const [major, minor, patch] = parse(version);
+  if (major !== 3) return false;
+  if (minor === 4) return patch < 22;
+  return minor === 5 ? patch < 6 : minor < 4;
+}
+
 /** `3.5.16` and `3.6.0-rc.1` alike; anything else counts as 0.0.0. */
 function parse(version: string): [major: number, minor: number, patch: number] {
   const match = /^(\d+)\.(\d+)\.(\d+)/u.exec(version);

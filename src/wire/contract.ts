@@ -6,6 +6,7 @@
 import type { ConnectionSettings } from './connection-settings.js';
 import type { PlainError } from './errors.js';
 import type { LeaseCommand, LeaseReport } from './lease-contract.js';
+import type { HeldToken, ShardAuth } from './shard-auth.js';
 
 /** The engine's own number of a watch: drawn by main, 1 to 2^32-1, never reused within an engine. */
 export type WatchNumber = number;
@@ -17,6 +18,8 @@ export interface ShardInit {
   /** How often this shard has been started: 1 for the first. */
   readonly epoch: number;
   readonly settings: ConnectionSettings;
+  /** Who the engine is to its cluster; undefined where the application gave nothing to log in with. */
+  readonly auth: ShardAuth | undefined;
   /** Index into the endpoints where this shard begins, so that shards spread over the members. */
   readonly firstEndpoint: number;
   readonly limits: ShardLimits;
@@ -94,6 +97,12 @@ export type WatchCommand =
 export type ControlCommand =
   /** New endpoints or TLS material: new connections use them; existing ones are left for them unless both would be the same. */
   | { readonly kind: 'settings'; readonly settings: ConnectionSettings; readonly firstEndpoint: number }
+  /** Who the engine is, and the token that calls carry, from now on; undefined for nobody. */
+  | { readonly kind: 'token'; readonly auth: ShardAuth | undefined }
+  /** Main gets another token: the shard need not log in by itself yet. */
+  | { readonly kind: 'token-coming' }
+  /** Main got none. */
+  | { readonly kind: 'token-failed'; readonly error: PlainError }
   | { readonly kind: 'stats'; readonly requestId: number }
   /** Cancel everything, close every connection, report `stopped`, end. */
   | { readonly kind: 'stop' };
@@ -127,6 +136,15 @@ export type ControlReport =
   /** Which store it works with and how far that has come; comes before anything that could tell the application so. */
   /** `restarts`: how many replacements of the store this shard has found. */
   | { readonly kind: 'store'; readonly mark: StoreMark; readonly restarts: number }
+  /** A server refused this token (undefined: a call without one), or there is none yet: another is wanted. */
+  | { readonly kind: 'token-wanted'; readonly refused: string | undefined }
+  /** The shard has logged in by itself, because main did not answer. `refused`: what it had been refused. */
+  | {
+      readonly kind: 'token-found';
+      readonly identity: number;
+      readonly refused: string | undefined;
+      readonly held: HeldToken;
+    }
   | { readonly kind: 'stats'; readonly requestId: number; readonly stats: ShardStats }
   /** The last message of a shard that was told to stop. */
   | { readonly kind: 'stopped' };

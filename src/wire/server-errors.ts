@@ -100,8 +100,13 @@ const ADVICE: Partial<Record<EtcdErrorCode, string>> = {
   'duplicate-key': 'put each key at most once in a transaction',
 };
 
-/** Texts after which a fresh token may help. A missing token is told as an empty user name. */
-const TOKEN_TEXTS = ['invalid auth token', 'revision of auth store is old', 'user name is empty'];
+/**
+ * Texts after which a fresh token may help, whole: one that only resembles them is not etcd's. A missing token is told as an
+ * empty user name. Errors made here name their endpoint behind the text.
+ */
+const TOKEN_TEXTS =
+  /^etcdserver: (?:invalid auth token|revision of auth store is old|user name is empty)(?: \(from [^()]*\))?$/u;
+const AUTH_OFF_TEXT = /^etcdserver: authentication is not enabled(?: \(from [^()]*\))?$/u;
 
 /**
  * The error for a call that ended with a gRPC status other than OK.
@@ -139,9 +144,13 @@ export function watchCancelError(reason: string, context: ServerErrorContext = {
  * @param error an error made here, or a server's text.
  */
 export function isTokenError(error: EtcdError | string): boolean {
-  if (typeof error !== 'string')
-    return error.code === 'unauthenticated' && TOKEN_TEXTS.some((text) => error.message.includes(text));
-  return TOKEN_TEXTS.some((text) => error.endsWith(text));
+  if (typeof error !== 'string') return error.code === 'unauthenticated' && TOKEN_TEXTS.test(error.message);
+  return TOKEN_TEXTS.test(withoutRpcPrefix(error).text);
+}
+
+/** Whether a login was answered with that the cluster has no authentication: calls need no token. */
+export function isAuthOff(error: EtcdError): boolean {
+  return error.grpcStatus === GrpcStatus.FAILED_PRECONDITION && AUTH_OFF_TEXT.test(error.message);
 }
 
 /** Whether these are etcd's own words and nothing else, as far as can be told; a text that only resembles them proves nothing. */

@@ -11,7 +11,9 @@ import { decodeAnswerHeader } from '../wire/response-header.js';
 import { performanceNow } from '../wire/timers.js';
 import { unpackCommand } from '../wire/posted-command.js';
 import type { PostedCommand } from '../wire/posted-command.js';
+import { withTokens } from '../member/authenticated-connection.js';
 import { Batcher } from './batch/batcher.js';
+import { ShardTokens } from './credentials.js';
 import { LeaseEngine } from './lease/lease-engine.js';
 import { systemClock } from './lease/system-clock.js';
 import { MemberHealth } from '../member/member-health.js';
@@ -25,7 +27,15 @@ import type { OpenConnection, Transport } from '../grpc/grpc-connection.js';
 import { WatchEngine } from './watch/watch-engine.js';
 
 /** Reports that bring their revision with them, or of which none could be told. */
-const TELL_NO_REVISION: ReadonlySet<ShardReport['kind']> = new Set(['batch', 'ready', 'status', 'stats', 'stopped']);
+const TELL_NO_REVISION: ReadonlySet<ShardReport['kind']> = new Set([
+  'batch',
+  'ready',
+  'status',
+  'token-wanted',
+  'token-found',
+  'stats',
+  'stopped',
+]);
 
 /** Whether the shard is alone on its thread, so that it may block it. */
 export type ShardThread = 'own' | 'shared';
@@ -35,6 +45,7 @@ export class CommandLoop {
   readonly #init: ShardInit;
   readonly #context: ShardContext;
   readonly #store: StoreGuard;
+  readonly #tokens: ShardTokens;
   /** How far main knows the store to be. */
   #toldRevision = 0;
   readonly #batcher: Batcher;
@@ -56,14 +67,27 @@ export class CommandLoop {
     const timers = guardedTimers((callback) => () => {
       this.#guard(callback);
     });
-    const openConnection: OpenConnection = (endpoint, settings, handlers) =>
-      transport(endpoint, settings, handlers, timers);
+    const tokens = new ShardTokens({
+      auth: init.auth,
+      report: (report) => {
+        this.#post(report, []);
+      },
+      timers: { set: timers.setTimeout, clear: (timer) => timers.clear(timer as NodeJS.Timeout | undefined) }, // those of `set`
+      now: performanceNow,
+      random: Math.random,
+    });
+    this.#tokens = tokens;
+    const openConnection: OpenConnection = withTokens(
+      (endpoint, settings, handlers) => transport(endpoint, settings, handlers, timers),
+      tokens,
+    );
     this.#context = {
       shard: init.shard,
       settings: init.settings,
       openConnection,
       health: new MemberHealth(performanceNow, Math.random),
-      metadata: () => ({}),
+      metadata: () => tokens.headers(),
+      tokens,
       now: performanceNow,
       random: Math.random,
       timers,
@@ -101,7 +125,7 @@ export class CommandLoop {
       settings: init.settings,
       open: openConnection,
       firstEndpoint: init.firstEndpoint,
-      credentials: { metadata: this.#context.metadata, renew: () => Promise.resolve() },
+      credentials: tokens,
       clock: systemClock,
       timers: { set: timers.setTimeout, clear: timers.clear },
       health: this.#context.health,
@@ -151,6 +175,9 @@ export class CommandLoop {
 
   #makeHandlers(): Handlers<ShardCommand> {
     const watches = this.#watches;
+    const token = (command: Parameters<ShardTokens['handle']>[0]): void => {
+      if (this.#tokens.handle(command)) this.#leaveEarlierUser();
+    };
     const lease = (command: LeaseCommand): void => {
       this.#leases.handle(command);
     };
@@ -178,6 +205,9 @@ export class CommandLoop {
         watches.settingsChanged(command.firstEndpoint);
         this.#leases.updateSettings(command.settings, command.firstEndpoint);
       },
+      token,
+      'token-coming': token,
+      'token-failed': token,
       stats: (command) => {
         this.#post({ kind: 'stats', requestId: command.requestId, stats: this.#stats() }, []);
       },
@@ -194,8 +224,15 @@ export class CommandLoop {
     };
   }
 
+  /** Servers judge streams by who opened them: those of now are made anew. */
+  #leaveEarlierUser(): void {
+    this.#watches.userChanged();
+    this.#leases.userChanged();
+  }
+
   #takeDown(): void {
     if (this.#stopped) return;
+    this.#tokens.close();
     this.#batcher.close();
     this.#watches.close();
     this.#leases.stop();

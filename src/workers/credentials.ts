@@ -1,15 +1,24 @@
 /**
- * The token of a shard's calls: gets one by Authenticate over the shard's own connection when there is none or the server
- * refused it, so that a blocked main thread with an expired token loses nothing. One authentication at a time; the password
- * and the token are never part of a message.
+ * The token of a shard's calls. Another one is main's to get, so that an engine logs in once and not once for each shard; where main
+ * does not answer, because it is blocked, the shard logs in by itself over its own connection and tells main. So does a blocked
+ * main thread with an expired token lose nothing. What only main can get (tokens of the application's function) is waited for.
  */
-import { toEtcdError, type EtcdError } from '../wire/errors.js';
-import { isTokenError } from '../wire/server-errors.js';
 import type { GrpcConnection, Metadata } from '../grpc/grpc-connection.js';
+import { AUTHENTICATE_PATH, decodeAuthenticate, encodeAuthenticate, loginFailure } from '../member/authenticate.js';
+import { TokenCell, type LoginRequest } from '../member/token-cell.js';
+import { NO_TOKENS, type TokenSource } from '../member/token-source.js';
+import type { TimerHandle, Timers } from '../member/timers.js';
+import type { ShardCommand, ShardReport } from '../wire/contract.js';
+import { EtcdError, errorFromPlain, toEtcdError } from '../wire/errors.js';
+import type { HeldToken, Login, ShardAuth } from '../wire/shard-auth.js';
 
-const AUTHENTICATE_PATH = '/etcdserverpb.Auth/Authenticate';
+/** A main thread that has not answered by then is taken for blocked… */
+const PATIENCE_MS = 500;
+/** …and one that has said it is at it by then: a login takes a loaded server a while. */
+const COMING_PATIENCE_MS = 1_500;
+/** For shards that can only wait for main. */
+const MAIN_LIMIT_MS = 10_000;
 const AUTHENTICATE_TIMEOUT_MS = 5_000;
-const NO_METADATA: Metadata = {};
 
 /** What calls need to know of credentials. */
 export interface Credentials {
@@ -21,88 +30,188 @@ export interface Credentials {
 
 /** For clusters without authentication. */
 export const NO_CREDENTIALS: Credentials = {
-  metadata: () => NO_METADATA,
+  metadata: () => NO_TOKENS.headers(),
   renew: () => Promise.resolve(),
 };
 
-/** A user's name and password. */
-export interface PasswordAuth {
-  readonly username: string;
-  readonly password: string;
+export interface ShardTokensOptions {
+  readonly auth: ShardAuth | undefined;
+  readonly report: (report: ShardReport) => void;
+  readonly timers: Timers;
+  readonly now: () => number;
+  readonly random: () => number;
 }
 
-export class PasswordCredentials implements Credentials {
-  readonly #request: Uint8Array;
-  #metadata: Metadata = NO_METADATA;
-  #running: Promise<void> | undefined;
+type TokenCommand = Extract<ShardCommand, { readonly kind: 'token' | 'token-coming' | 'token-failed' }>;
 
-  constructor(auth: PasswordAuth) {
-    this.#request = encodeAuthenticate(auth);
+/** A login that waits for main, or runs over a connection of the shard. */
+interface Pending {
+  readonly request: LoginRequest;
+  readonly resolve: (held: HeldToken) => void;
+  readonly reject: (error: EtcdError) => void;
+  timer: TimerHandle | undefined;
+  isOwn: boolean;
+}
+
+export class ShardTokens implements TokenSource, Credentials {
+  readonly #options: ShardTokensOptions;
+  readonly #cell: TokenCell;
+  #auth: ShardAuth | undefined;
+  #pending: Pending | undefined;
+
+  constructor(options: ShardTokensOptions) {
+    this.#options = options;
+    this.#auth = options.auth;
+    const { timers, now, random } = options;
+    this.#cell = new TokenCell({
+      held: options.auth?.held ?? { kind: 'none' },
+      login: (request) => this.#login(request),
+      onRenewed: () => undefined,
+      timers,
+      now,
+      random,
+    });
+  }
+
+  get isUsed(): boolean {
+    return this.#auth !== undefined;
+  }
+
+  headers(): Metadata {
+    return this.isUsed ? this.#cell.headers() : NO_TOKENS.headers();
   }
 
   metadata(): Metadata {
-    return this.#metadata;
+    return this.headers();
+  }
+
+  ready(via?: GrpcConnection): Promise<void> {
+    return this.isUsed ? this.#cell.ready(via) : NO_TOKENS.ready();
+  }
+
+  refused(headers: Metadata, via?: GrpcConnection): Promise<void> {
+    return this.isUsed ? this.#cell.refused(headers, via) : NO_TOKENS.refused(headers);
   }
 
   renew(connection: GrpcConnection, stale?: Metadata): Promise<void> {
-    if (this.#running !== undefined) return this.#running;
-    const hasToken = this.#metadata !== NO_METADATA;
-    if (hasToken && stale !== this.#metadata) return Promise.resolve();
-    this.#running = this.#authenticate(connection).finally(() => {
-      this.#running = undefined;
+    return stale === undefined ? this.ready(connection) : this.refused(stale, connection);
+  }
+
+  /** Takes what main tells. True where the engine is somebody else from now on: what was opened before is to be left. */
+  handle(command: TokenCommand): boolean {
+    switch (command.kind) {
+      case 'token':
+        return this.#told(command.auth);
+      case 'token-coming':
+        this.#wait(COMING_PATIENCE_MS);
+        return false;
+      case 'token-failed': {
+        const error = errorFromPlain(command.error);
+        // Where main reaches nobody, this shard may.
+        if (error.code === 'unauthenticated' || this.#auth?.login === undefined)
+          this.#settle((one) => one.reject(error));
+        else this.#loginHere();
+        return false;
+      }
+      default:
+        return command satisfies never;
+    }
+  }
+
+  close(): void {
+    this.#settle((pending) => {
+      pending.reject(new EtcdError('the shard is closed', { code: 'closed', outcome: 'not-sent' }));
     });
-    return this.#running;
   }
 
-  async #authenticate(connection: GrpcConnection): Promise<void> {
-    try {
-      const answer = await connection.unary(AUTHENTICATE_PATH, this.#request, { timeoutMs: AUTHENTICATE_TIMEOUT_MS });
-      this.#metadata = { token: decodeToken(answer) };
-    } catch (thrown) {
-      const error = toEtcdError(thrown, 'unavailable');
-      if (!isAuthDisabled(error)) throw error;
+  #told(auth: ShardAuth | undefined): boolean {
+    const before = this.#auth;
+    this.#auth = auth;
+    const held = auth?.held ?? { kind: 'none' };
+    if (auth?.identity !== before?.identity) {
+      this.#cell.replaced(held);
+      this.#settle((pending) => pending.resolve(held));
+      return true;
     }
+    const isOtherPassword = auth?.login?.password !== before?.login?.password;
+    if (isOtherPassword) this.#cell.replaced(this.#cell.held);
+    if (held.kind === 'none') return false;
+    const refused = this.#pending?.request.refused;
+    const isRefused = held.kind === 'token' && refused?.kind === 'token' && held.token === refused.token;
+    if (isRefused) return false;
+    this.#cell.adopt(held);
+    this.#settle((pending) => pending.resolve(held));
+    return false;
   }
-}
 
-/** Whether the server refused a call for its token, so that it is worth repeating after {@link Credentials.renew}. */
-export function wantsToken(error: EtcdError): boolean {
-  return isTokenError(error);
-}
+  #login(request: LoginRequest): Promise<HeldToken> {
+    const refused = request.refused.kind === 'token' ? request.refused.token : undefined;
+    return new Promise((resolve, reject) => {
+      this.#pending = { request, resolve, reject, timer: undefined, isOwn: false };
+      this.#wait(this.#auth?.login === undefined ? MAIN_LIMIT_MS : PATIENCE_MS);
+      this.#options.report({ kind: 'token-wanted', refused });
+    });
+  }
 
-/** The cluster takes calls without a token for now. */
-function isAuthDisabled(error: EtcdError): boolean {
-  return error.message.includes('authentication is not enabled');
-}
+  /** Gives main so long from now on. */
+  #wait(patienceMs: number): void {
+    const pending = this.#pending;
+    if (pending === undefined || pending.isOwn) return;
+    const { timers } = this.#options;
+    const canLogIn = this.#auth?.login !== undefined && pending.request.via !== undefined;
+    timers.clear(pending.timer);
+    pending.timer = timers.set(() => this.#loginHere(), canLogIn ? patienceMs : MAIN_LIMIT_MS);
+  }
 
-function encodeAuthenticate({ username, password }: PasswordAuth): Uint8Array {
-  return Buffer.concat([...stringField(1, username), ...stringField(2, password)]);
-}
-
-function stringField(field: number, text: string): Uint8Array[] {
-  const bytes = Buffer.from(text, 'utf8');
-  const head = [(field << 3) | 2];
-  let length = bytes.length;
-  for (; length > 0x7f; length >>>= 7) head.push((length & 0x7f) | 0x80);
-  head.push(length);
-  return [Uint8Array.from(head), bytes];
-}
-
-/** AuthenticateResponse: a header (field 1) and the token (field 2), both length-delimited. */
-function decodeToken(answer: Uint8Array): string {
-  let at = 0;
-  while (at < answer.length) {
-    const tag = answer[at] ?? 0;
-    at += 1;
-    let length = 0;
-    for (let shift = 0; shift < 35; shift += 7) {
-      const byte = answer[at] ?? 0;
-      at += 1;
-      length |= (byte & 0x7f) << shift;
-      if (byte < 0x80) break;
+  #loginHere(): void {
+    const pending = this.#pending;
+    if (pending === undefined || pending.isOwn) return;
+    const { timers, report } = this.#options;
+    timers.clear(pending.timer);
+    pending.isOwn = true;
+    const auth = this.#auth;
+    const { refused, via } = pending.request;
+    if (auth?.login === undefined || via === undefined) {
+      pending.isOwn = false;
+      this.#settle((one) => one.reject(noAnswer()));
+      return;
     }
-    if (tag === 0x12) return Buffer.from(answer.subarray(at, at + length)).toString('utf8');
-    at += length;
+    const settle = (with_: (one: Pending) => void): void => {
+      if (this.#pending === pending) this.#settle(with_);
+    };
+    authenticate(via, auth.login).then(
+      (held) => {
+        if (this.#pending !== pending) return;
+        const token = refused.kind === 'token' ? refused.token : undefined;
+        report({ kind: 'token-found', identity: auth.identity, refused: token, held });
+        settle((one) => one.resolve(held));
+      },
+      (thrown: unknown) => settle((one) => one.reject(toEtcdError(thrown, 'unavailable'))),
+    );
   }
-  return '';
+
+  #settle(with_: (pending: Pending) => void): void {
+    const pending = this.#pending;
+    if (pending === undefined) return;
+    this.#pending = undefined;
+    this.#options.timers.clear(pending.timer);
+    with_(pending);
+  }
+}
+
+async function authenticate(connection: GrpcConnection, login: Login): Promise<HeldToken> {
+  try {
+    const request = encodeAuthenticate(login);
+    return decodeAuthenticate(
+      await connection.unary(AUTHENTICATE_PATH, request, { timeoutMs: AUTHENTICATE_TIMEOUT_MS }),
+    );
+  } catch (thrown) {
+    const failure = loginFailure(toEtcdError(thrown, 'unavailable'));
+    if (failure.kind === 'unneeded') return { kind: 'unneeded' };
+    throw failure.error;
+  }
+}
+
+function noAnswer(): EtcdError {
+  return new EtcdError('the main thread gave no token in time', { code: 'unavailable', outcome: 'not-sent' });
 }

@@ -3,6 +3,7 @@ import type { ShardReport, ShardStatus } from '../wire/contract.js';
 import type { MemberHealth } from '../member/member-health.js';
 import type { ConnectionSettings } from '../wire/connection-settings.js';
 import type { GuardedTimers } from '../wire/guarded-timers.js';
+import type { TokenSource } from '../member/token-source.js';
 import type { Metadata, OpenConnection } from '../grpc/grpc-connection.js';
 
 export interface ShardContext {
@@ -14,6 +15,8 @@ export interface ShardContext {
   readonly health: MemberHealth;
   /** Headers of every call, such as the token. */
   readonly metadata: () => Metadata;
+  /** The token that they carry, and the way to another. */
+  readonly tokens: TokenSource;
   /** Monotonic, in ms. */
   readonly now: () => number;
   /** From 0 up to 1, for jitter. */

@@ -8,7 +8,6 @@ import { connect } from 'etcd-vigil';
 import { parseEndpoints } from '../../src/wire/endpoint.js';
 import type { LeaseReport } from '../../src/wire/lease-contract.js';
 import { LeaseState, LeaseStatus } from '../../src/wire/lease-state.js';
-import { PasswordCredentials } from '../../src/workers/credentials.js';
 import { LeaseEngine } from '../../src/workers/lease/lease-engine.js';
 import { globalTimers, opened } from '../support/global-timers.js';
 import { systemClock } from '../../src/workers/lease/system-clock.js';
@@ -21,6 +20,7 @@ import { ownerOf, pass } from '../support/lease-scenario.js';
 import { eventually } from '../support/poll.js';
 import { testSettings } from '../support/recorded-stream.js';
 import { MemberHealth } from '../../src/member/member-health.js';
+import { tokensOf } from '../support/shard-tokens.js';
 
 const COUNT = 40;
 const TTL_SECONDS = 5;
@@ -43,7 +43,7 @@ it.concurrent(
       settings: testSettings({ endpoints: parseEndpoints(server.endpoint) }),
       open: opened(openHttp2Connection),
       firstEndpoint: 0,
-      credentials: new PasswordCredentials({ username: 'app', password: 'app-pw' }),
+      credentials: tokensOf({ username: 'app', password: 'app-pw' }),
       clock: systemClock,
       timers: { set: globalTimers.setTimeout, clear: globalTimers.clear },
       random: Math.random,

@@ -2,6 +2,7 @@
  * A watch engine of a shard over the scripted watch server, with a clock of the test's own, and what main would see of it:
  * every watch's deliveries, checked as they come. Needs vitest's fake timers.
  */
+import { NO_TOKENS } from '../../src/member/token-source.js';
 import { globalTimers } from './global-timers.js';
 import { vi } from 'vitest';
 import type { KnownRevision, ShardLimits, ShardReport, ShardStatus, WatchSpec } from '../../src/wire/contract.js';
@@ -91,6 +92,7 @@ export class WatchEngineRig {
         () => server.rng.fraction(),
       ),
       metadata: () => ({}),
+      tokens: NO_TOKENS,
       now: () => this.now,
       random: () => server.rng.fraction(),
       timers: globalTimers,

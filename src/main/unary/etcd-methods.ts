@@ -3,6 +3,8 @@
  * imported here and by the converters next to each service, nowhere else.
  */
 import { etcdserverpb as rpc } from '../../generated/etcd.js';
+import { AUTHENTICATE_PATH, decodeAuthenticate, encodeAuthenticate } from '../../member/authenticate.js';
+import type { HeldToken, Login } from '../../wire/shard-auth.js';
 import type { UnaryMethod } from './unary-method.js';
 
 /** What is used of a class that protobufjs generates. */
@@ -35,6 +37,12 @@ export const kvMethods: {
   deleteRange: method('/etcdserverpb.KV/DeleteRange', rpc.DeleteRangeRequest, rpc.DeleteRangeResponse),
   txn: method('/etcdserverpb.KV/Txn', rpc.TxnRequest, rpc.TxnResponse),
   compact: method('/etcdserverpb.KV/Compact', rpc.CompactionRequest, rpc.CompactionResponse),
+};
+
+export const authMethods: {
+  readonly authenticate: UnaryMethod<Login, HeldToken>;
+} = {
+  authenticate: { path: AUTHENTICATE_PATH, encode: encodeAuthenticate, decode: decodeAuthenticate },
 };
 
 export const maintenanceMethods: {

@@ -8,12 +8,14 @@ import { EtcdError, toEtcdError } from '../../wire/errors.js';
 import { guardedTimers } from '../../wire/guarded-timers.js';
 import { decodeAnswerHeader } from '../../wire/response-header.js';
 import { performanceNow } from '../../wire/timers.js';
-import type { OpenConnection } from '../../grpc/grpc-connection.js';
+import type { Metadata, OpenConnection } from '../../grpc/grpc-connection.js';
 import { transportFor } from '../../grpc/transport.js';
 import { mayRepeat, wroteNothing } from '../../member/failure.js';
 import { MemberHealth } from '../../member/member-health.js';
 import { ROUND_PAUSE } from '../../member/member-search.js';
 import type { Timers } from '../../member/timers.js';
+import { NO_TOKENS, type TokenSource } from '../../member/token-source.js';
+import { withToken } from '../auth/with-token.js';
 import type { KnownRevisions } from '../known-revisions.js';
 import { CallScope } from './call-scope.js';
 import { isObserved, observeCall, type NoteAttempt } from './call-observer.js';
@@ -41,8 +43,8 @@ export interface UnaryClientOptions {
   readonly settings: ConnectionSettings;
   /** Limit for a call that names none, in milliseconds. Default 10,000. */
   readonly requestTimeoutMs?: number | undefined;
-  /** Headers for each attempt, such as the token; asked for anew each time. */
-  readonly metadata?: (() => Readonly<Record<string, string>>) | undefined;
+  /** The token that calls carry, and the way to another. Default: none. */
+  readonly tokens?: TokenSource | undefined;
   /** The cluster to which every member has to belong; without it nobody is asked. */
   readonly pin?: ClusterPin | undefined;
   /** Told how far the store was in each answer. */
@@ -61,7 +63,7 @@ export class UnaryClient implements UnaryCaller {
   readonly #known: KnownRevisions | undefined;
   readonly #name: string | undefined;
   readonly #requestTimeoutMs: number;
-  readonly #metadata: () => Readonly<Record<string, string>>;
+  readonly #tokens: TokenSource;
   readonly #random: () => number;
   readonly #health: MemberHealth;
   readonly #linkParts: LinkParts;
@@ -76,7 +78,7 @@ export class UnaryClient implements UnaryCaller {
     this.#known = options.known;
     this.#name = options.name;
     this.#requestTimeoutMs = options.requestTimeoutMs ?? DEFAULT_REQUEST_TIMEOUT_MS;
-    this.#metadata = options.metadata ?? (() => ({}));
+    this.#tokens = options.tokens ?? NO_TOKENS;
     this.#random = options.random ?? Math.random;
     this.#health = new MemberHealth(performanceNow, this.#random);
     this.#choiceParts = { health: this.#health, timers: TIMERS, random: this.#random };
@@ -87,7 +89,7 @@ export class UnaryClient implements UnaryCaller {
       now: performanceNow,
       random: this.#random,
       identify:
-        pin && ((connection) => askMembership(connection, this.settings.connectTimeoutMs, this.#metadata(), pin)),
+        pin && ((connection) => askMembership(connection, this.settings.connectTimeoutMs, this.#tokens.headers(), pin)),
       onFailure: (endpoint) => this.#health.failed(endpoint),
     };
     this.#members = new MemberSet(options.settings, this.#linkParts);
@@ -145,7 +147,9 @@ export class UnaryClient implements UnaryCaller {
     try {
       scope.check();
       scope.onAttempt = onAttempt;
-      return await this.#callUntilServed(method, request, options, scope);
+      const call = (): Promise<Response> => this.#callUntilServed(method, request, options, scope);
+      if (options.anonymous === true) return await call();
+      return await withToken(this.#tokens, scope, () => options.mayRepeat?.() !== false, call);
     } finally {
       scope.dispose();
     }
@@ -197,7 +201,7 @@ export class UnaryClient implements UnaryCaller {
     checkRepeat(options, scope);
     const endpoint = link.endpoint.text;
     const epoch = this.#known?.epoch ?? 0;
-    const metadata = this.#headers(options.requireLeader);
+    const metadata = this.#headers(options);
     const attempt: Attempt = { path, request, metadata, repeatable, leaseId };
     scope.onAttempt?.(endpoint);
     try {
@@ -222,8 +226,8 @@ export class UnaryClient implements UnaryCaller {
     }
   }
 
-  #headers(requireLeader: boolean): Readonly<Record<string, string>> {
-    const headers = this.#metadata();
+  #headers({ anonymous, requireLeader }: UnaryCallOptions): Metadata {
+    const headers = anonymous === true ? NO_TOKENS.headers() : this.#tokens.headers();
     return requireLeader ? { ...headers, hasleader: 'true' } : headers;
   }
 

@@ -34,6 +34,8 @@ export interface UnaryCallOptions extends CallOptions {
   readonly requireLeader: boolean;
   /** The lease that the call is about, for its errors. */
   readonly leaseId?: bigint | undefined;
+  /** Carries no token, and waits for none: the login itself. */
+  readonly anonymous?: boolean | undefined;
   /** Only this member, by its place in the settings: for calls about one member. */
   readonly member?: number | undefined;
 }

@@ -23,6 +23,8 @@ const answered: SentRenewal = { slot: 0, generation: 0, sentMs: 0 };
 
 export class KeepAliveStream {
   readonly role: StreamRole;
+  /** What it was opened with: the server judges renewals by it. */
+  readonly metadata: Metadata;
   /** When something was last answered, or the stream was opened. */
   lastAnswerMs: number;
   readonly #clock: () => number;
@@ -42,6 +44,7 @@ export class KeepAliveStream {
     handlers: KeepAliveStreamHandlers,
   ) {
     this.role = role;
+    this.metadata = metadata;
     this.#clock = clock;
     this.lastAnswerMs = clock();
     this.#stream = connection.openStream(

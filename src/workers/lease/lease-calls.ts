@@ -6,7 +6,7 @@
 import { backoffDelayMs } from '../../wire/backoff.js';
 import { EtcdError, LeaseError, toEtcdError } from '../../wire/errors.js';
 import { mayPass } from '../../member/failure.js';
-import { wantsToken } from '../credentials.js';
+import { isTokenError } from '../../wire/server-errors.js';
 import type { LeaseEngineInit, LookAtClocks } from './engine-parts.js';
 import type { Lane, LeaseLanes } from './lease-lanes.js';
 import { decodeGrantTtl, encodeGrant, encodeRevoke, LEASE_GRANT_PATH, LEASE_REVOKE_PATH } from './lease-messages.js';
@@ -149,7 +149,7 @@ export class LeaseCalls {
       .catch((thrown: unknown) => {
         if (!this.#isCurrent(slot, generation)) return;
         const error = toEtcdError(thrown, 'unavailable');
-        if (wantsToken(error)) {
+        if (isTokenError(error)) {
           void this.#parts.init.credentials.renew(lane.connection, metadata).catch(() => undefined);
           this.#retry(slot, error, lane);
         } else if (isGrant) this.#grantFailed(slot, error, lane);

@@ -131,6 +131,11 @@ export class LeaseEngine {
     this.#lanes.update(settings, firstEndpoint);
   }
 
+  /** The engine is another user: renewals go over streams that were opened as that. */
+  userChanged(): void {
+    this.#renewer.userChanged();
+  }
+
   stats(): LeaseStats {
     const { streams, keepAlives, retries } = this.#renewer;
     return { leases: this.#table.count, streams, keepAlives, retries };

@@ -8,29 +8,21 @@
  */
 import { backoffDelayMs } from '../../wire/backoff.js';
 import type { EtcdError } from '../../wire/errors.js';
-import { wantsToken } from '../credentials.js';
+import type { Metadata } from '../../grpc/grpc-connection.js';
+import { isTokenError } from '../../wire/server-errors.js';
 import type { TimerHandle } from '../../member/timers.js';
-import type { LeaseEngineInit, LookAtClocks } from './engine-parts.js';
 import { KeepAliveStream, type StreamRole } from './keep-alive-stream.js';
-import type { Lane, LeaseLanes } from './lease-lanes.js';
-import type { LeaseReports } from './lease-reports.js';
-import { nextRenewalMs, renewalIntervalMs, retryAfterMs, spreadRenewals } from './lease-schedule.js';
+import type { Lane } from './lease-lanes.js';
+import { LeaseDenials } from './lease-denials.js';
+import { nextRenewalMs, renewalIntervalMs, retryAfterMs } from './lease-schedule.js';
+import { isOlderCopy, isRenewing, renewalTimes } from './renewal-state.js';
 import { notFound, SlotFlag, SlotState, type LeaseTable } from './lease-table.js';
+import type { RenewerParts } from './renewer-parts.js';
 import type { SentRenewal } from './sent-renewals.js';
 import { StreamLoad } from './stream-load.js';
 import { endsWithItsLease, splitSuspects } from './suspects.js';
 
 const REOPEN = { initialMs: 50, maxMs: 1_000 } as const;
-
-export interface RenewerParts {
-  readonly init: Pick<LeaseEngineInit, 'clock' | 'timers' | 'random' | 'credentials'>;
-  readonly table: LeaseTable;
-  readonly reports: LeaseReports;
-  readonly lanes: () => LeaseLanes;
-  readonly look: LookAtClocks;
-  /** A grant that seemed to have been carried out was not, or has run out meanwhile. */
-  readonly regrant: (slot: number) => void;
-}
 
 export class Renewer {
   /** Renewals answered. */
@@ -53,12 +45,14 @@ export class Renewer {
   #lastAnswerMs = 0;
   /** As last looked at: before each round of renewals, and whenever something comes from the network. */
   #sleptMs = 0;
+  readonly #denials: LeaseDenials;
   /** Why the server ended streams for want of a (valid) token, until it answers a renewal again. */
   #lastRefusal: EtcdError | undefined;
 
   constructor(parts: RenewerParts) {
     this.#parts = parts;
     this.#table = parts.table;
+    this.#denials = new LeaseDenials(parts.table, parts.init.random);
   }
 
   get streams(): number {
@@ -81,7 +75,14 @@ export class Renewer {
     const table = this.#table;
     const limitMs = table.limitMs(slot);
     if (nowMs >= limitMs || table.isMarkedExpired(slot)) {
-      table.endLease(slot, 'expired', this.#lastRefusal ?? this.#parts.lanes().lastError);
+      const denial = this.#denials.errorOf(slot);
+      this.#denials.delete(slot);
+      if (denial !== undefined) table.endLease(slot, 'lost', denial);
+      else table.endLease(slot, 'expired', this.#lastRefusal ?? this.#parts.lanes().lastError);
+      return;
+    }
+    if (table.state(slot) === SlotState.Waiting && table.has(slot, SlotFlag.Suspect)) {
+      this.#apart([[slot]]);
       return;
     }
     const stream = table.stream[slot];
@@ -124,6 +125,13 @@ export class Renewer {
     this.#reopen();
   }
 
+  /** Renewals go over streams that were opened as another user from now on; nothing on the earlier ones is waited for. */
+  userChanged(): void {
+    this.look();
+    for (const slot of this.#shared.flatMap((stream) => this.#close(stream))) this.#park(slot);
+    this.#reopen();
+  }
+
   laneRetired(lane: Lane, lingers: boolean): void {
     this.look();
     if (lane === this.#lane) {
@@ -154,9 +162,13 @@ export class Renewer {
   #plan(slot: number, sentMs: number, isFirst: boolean): void {
     const table = this.#table;
     const intervalMs = renewalIntervalMs(table.ttlSeconds(slot), table.shared.intervalMs[slot] ?? 0);
-    table.setState(slot, SlotState.Waiting);
-    table.stream[slot] = undefined;
-    table.schedule.set(slot, nextRenewalMs(sentMs, intervalMs, isFirst, this.#parts.init.random()));
+    this.#waitUntil(slot, nextRenewalMs(sentMs, intervalMs, isFirst, this.#parts.init.random()));
+  }
+
+  #waitUntil(slot: number, dueMs: number): void {
+    this.#table.setState(slot, SlotState.Waiting);
+    this.#table.stream[slot] = undefined;
+    this.#table.schedule.set(slot, dueMs);
   }
 
   #send(slot: number, nowMs: number): void {
@@ -188,15 +200,11 @@ export class Renewer {
     this.#lastRefusal = undefined;
     this.#lastAnswerMs = stream.lastAnswerMs;
     this.#parts.lanes().answered('renewals');
-    if (this.#isRenewing(sent)) this.#take(slot, sent.sentMs - this.#sleptMs, ttlSeconds, this.#isOlder(sent));
+    if (isRenewing(this.#table, sent))
+      this.#take(slot, sent.sentMs - this.#sleptMs, ttlSeconds, isOlderCopy(this.#table, sent));
     const isOver = stream.role === 'apart' || this.#laneOf.get(stream) !== this.#lane;
     if (isOver && stream.unanswered === 0) this.#close(stream);
   };
-
-  /** An older copy of the slot's renewal was answered: the newer one is waited for before there is a third. */
-  #isOlder({ slot, sentMs }: SentRenewal): boolean {
-    return this.#table.state(slot) === SlotState.InFlight && this.#table.sentMs[slot] !== sentMs;
-  }
 
   #take(slot: number, sentMs: number, ttlSeconds: number, isOlder: boolean): void {
     const table = this.#table;
@@ -207,6 +215,7 @@ export class Renewer {
       return;
     }
     this.keepAlives += 1;
+    this.#denials.delete(slot);
     table.setFlag(slot, SlotFlag.Suspect, false);
     const deadlineMs = sentMs + ttlSeconds * 1_000;
     if (table.has(slot, SlotFlag.Foreign)) {
@@ -234,15 +243,15 @@ export class Renewer {
       this.#again(left);
       return;
     }
-    if (wantsToken(error)) {
+    if (isTokenError(error)) {
       this.#lastRefusal = error;
-      this.#renewToken(lane, left);
+      this.#renewToken(lane, stream.metadata, left);
       return;
     }
     const [only] = left;
     if (only !== undefined && endsWithItsLease(error)) {
       // Only now is it certain which lease the server refuses.
-      if (stream.role === 'apart' && left.length === 1) this.#table.endLease(only, 'lost', error);
+      if (stream.role === 'apart' && left.length === 1) this.#refused(only, error);
       else this.#apart(splitSuspects(left));
       if (this.#shared.length === 0) this.#reopen();
       return;
@@ -257,6 +266,19 @@ export class Renewer {
     if (this.#shared.length < this.#load.count) this.#reopenLater();
     this.#again(left);
   };
+
+  /** The server will not renew this lease, now or at all. */
+  #refused(slot: number, error: EtcdError): void {
+    const table = this.#table;
+    // Whoever waits for the first renewal of a lease is told at once.
+    if (error.code !== 'permission-denied' || table.has(slot, SlotFlag.Foreign)) {
+      table.endLease(slot, 'lost', error);
+      return;
+    }
+    table.setFlag(slot, SlotFlag.Suspect, true);
+    const retryMs = this.#parts.init.clock.monotonicMs() + this.#denials.add(slot, error);
+    this.#waitUntil(slot, Math.min(retryMs, table.limitMs(slot)));
+  }
 
   /** @param isSilent nothing at all is answered, on no stream: it may be the member, not a lease. */
   #stalled(stream: KeepAliveStream, isSilent: boolean): void {
@@ -302,47 +324,33 @@ export class Renewer {
     }
     slots.sort((a, b) => table.limitMs(a) - table.limitMs(b));
     const nowMs = this.#parts.init.clock.monotonicMs();
-    const times = new Float64Array(slots.length);
-    const limits = Float64Array.from(slots, (slot) => table.limitMs(slot));
-    const intervals = Float64Array.from(slots, (slot) =>
-      renewalIntervalMs(table.ttlSeconds(slot), table.shared.intervalMs[slot] ?? 0),
-    );
-    spreadRenewals(nowMs, limits, intervals, times);
+    const { times, limits } = renewalTimes(table, slots, nowMs);
     slots.forEach((slot, i) => {
       const dueMs = times[i] ?? nowMs;
       if (nowMs >= (limits[i] ?? 0))
         table.endLease(slot, 'expired', this.#lastRefusal ?? this.#parts.lanes().lastError);
       else if (dueMs <= nowMs) this.#send(slot, nowMs);
-      else {
-        table.setState(slot, SlotState.Waiting);
-        table.stream[slot] = undefined;
-        table.schedule.set(slot, dueMs);
-      }
+      else this.#waitUntil(slot, dueMs);
     });
     this.flush(nowMs);
   }
 
-  #renewToken(lane: Lane, left: number[]): void {
+  /** Every stream that was opened with the same token would end as well. */
+  #renewToken(lane: Lane, refused: Metadata, left: number[]): void {
     const { credentials } = this.#parts.init;
-    for (const slot of left) this.#park(slot);
-    // Every other stream was opened with the same token.
-    for (const stream of [...this.#shared]) for (const slot of this.#close(stream)) this.#park(slot);
+    const stale = this.#shared.filter(({ metadata }) => metadata['token'] === refused['token']);
+    for (const slot of [...left, ...stale.flatMap((stream) => this.#close(stream))]) this.#park(slot);
     const reopen = (): void => {
       if (lane === this.#lane) this.#reopenLater();
     };
-    credentials.renew(lane.connection, credentials.metadata()).then(reopen, reopen);
+    credentials.renew(lane.connection, refused).then(reopen, reopen);
   }
 
   #reopenLater(): void {
     const { timers, random } = this.#parts.init;
     timers.clear(this.#reopenTimer);
     this.#failures += 1;
-    this.#reopenTimer = timers.set(
-      () => {
-        this.#reopen();
-      },
-      backoffDelayMs(this.#failures, REOPEN, random),
-    );
+    this.#reopenTimer = timers.set(() => this.#reopen(), backoffDelayMs(this.#failures, REOPEN, random));
   }
 
   /** Opens the shared streams of the lane and renews what waited for them. */
@@ -383,15 +391,8 @@ export class Renewer {
     const slots = new Set<number>();
     for (const sent of stream.drain()) {
       // A renewal may have been tried again on another stream meanwhile; that one looks after the lease now.
-      if (this.#isRenewing(sent) && this.#table.stream[sent.slot] === stream) slots.add(sent.slot);
+      if (isRenewing(this.#table, sent) && this.#table.stream[sent.slot] === stream) slots.add(sent.slot);
     }
     return [...slots];
-  }
-
-  #isRenewing(sent: SentRenewal): boolean {
-    const table = this.#table;
-    if (table.generation[sent.slot] !== sent.generation) return false;
-    const state = table.state(sent.slot);
-    return state === SlotState.InFlight || state === SlotState.Waiting || state === SlotState.Parked;
   }
 }

@@ -13,6 +13,8 @@ import { Isolation, type CellWatches } from './isolation.js';
 import { askStream, ProgressRequests } from './progress-requests.js';
 import { WaitingWatches } from './waiting-watches.js';
 import { StoreConfirmation } from './store-confirmation.js';
+import { TokenRefusals } from './token-refusals.js';
+import { countWatches, type WatchCounts } from './watch-counts.js';
 import { WatchDelivery } from './watch-delivery.js';
 import { WatchEntry } from './watch-entry.js';
 import { WatchEvents } from './watch-events.js';
@@ -36,15 +38,6 @@ export interface WatchEngineOptions {
   readonly firstEndpoint: number;
 }
 
-/** Where the watches of a shard are, for stats. */
-export interface WatchCounts {
-  readonly waiting: number;
-  readonly live: number;
-  readonly catchUp: number;
-  readonly detached: number;
-  readonly assemblyBytes: number;
-}
-
 export class WatchEngine {
   readonly lanes: WatchLanes;
   readonly #options: WatchEngineOptions;
@@ -57,6 +50,7 @@ export class WatchEngine {
   readonly #handOver: HandOver;
   readonly #events: WatchEvents;
   readonly #confirmation: StoreConfirmation;
+  readonly #tokenRefusals: TokenRefusals;
   #lastId = 0;
   #isClosed = false;
   #progressTimer: NodeJS.Timeout | undefined;
@@ -71,10 +65,12 @@ export class WatchEngine {
       },
       ask: (entry) => askStream(entry, this.lanes),
     });
+    this.#tokenRefusals = new TokenRefusals(context, this);
     this.#events = new WatchEvents({
       context,
       guard,
       batcher,
+      tokenRefusals: this.#tokenRefusals,
       delivery: new WatchDelivery({ batcher, limits, timers: context.timers }),
       progress: this.#progress,
       watches: this,
@@ -114,14 +110,7 @@ export class WatchEngine {
   }
 
   counts(): WatchCounts {
-    const counts = { waiting: 0, live: 0, catchUp: 0, detached: 0, assemblyBytes: 0 };
-    for (const entry of this.#entries.values()) {
-      counts.assemblyBytes += entry.assembly?.bytes ?? 0;
-      const lane = this.lanes.of(entry);
-      if (lane !== undefined) counts[lane === this.lanes.live ? 'live' : 'catchUp'] += 1;
-      else counts[entry.state.at === 'detached' ? 'detached' : 'waiting'] += 1;
-    }
-    return counts;
+    return countWatches(this.#entries.values(), this.lanes);
   }
 
   /** @param known the highest revision that main has seen of the store. */
@@ -176,11 +165,8 @@ export class WatchEngine {
 
   requestProgress(requestId: number, watch: WatchNumber, timeoutMs: number): void {
     const entry = this.#entries.get(watch);
-    if (entry === undefined) {
-      this.#progress.refuse(requestId, new EtcdError('the watch has ended', { code: 'closed' }));
-    } else {
-      this.#progress.start(requestId, entry, timeoutMs);
-    }
+    if (entry !== undefined) this.#progress.start(requestId, entry, timeoutMs);
+    else this.#progress.refuse(requestId, new EtcdError('the watch has ended', { code: 'closed' }));
   }
 
   /** New endpoints or credentials: every stream that they would not make as it is is replaced by one made with them. */
@@ -189,8 +175,15 @@ export class WatchEngine {
     this.#handOver.schedule();
   }
 
+  /** The engine is another user: every stream is replaced by one that was opened as that. */
+  userChanged(): void {
+    for (const lane of this.lanes.all) lane.renewStream();
+    this.#handOver.schedule();
+  }
+
   close(): void {
     this.#isClosed = true;
+    this.#tokenRefusals.close();
     this.#options.context.timers.clear(this.#progressTimer);
     this.#confirmation.close();
     this.#handOver.close();
@@ -232,15 +225,10 @@ export class WatchEngine {
    * found out before the watch is created again, or it would be silent until a new store has come as far as the old one.
    */
   waitForMember(entry: WatchEntry, stream: WatchStream): void {
-    this.#leaveStreams(entry);
-    entry.enter({ at: 'waiting' });
-    const place = (): void => {
-      if (entry.state.at !== 'waiting' || this.#isClosed) return;
-      this.#place(entry);
-      this.#fill();
-    };
-    const { timers } = this.#options.context;
-    void this.#confirmation.confirm(stream, entry.spec.key).then(() => timers.queueMicrotask(place));
+    this.keepOff(entry);
+    void this.#confirmation
+      .confirm(stream, entry.spec.key)
+      .then(() => this.#options.context.timers.queueMicrotask(() => this.placeAll([entry])));
   }
 
   /** Takes a watch off its streams until its consumer reads again. */
@@ -249,6 +237,20 @@ export class WatchEngine {
     this.#isolation.release(entry);
     entry.enter({ at: 'detached' });
     this.#events.forget(entry);
+  }
+
+  /** Takes a watch off its streams, to be placed when its time has come. */
+  keepOff(entry: WatchEntry): void {
+    this.#leaveStreams(entry);
+    entry.enter({ at: 'waiting' });
+  }
+
+  /** Puts these on streams, if they still wait. */
+  placeAll(entries: Iterable<WatchEntry>): void {
+    if (this.#isClosed) return;
+    for (const entry of entries) if (entry.state.at === 'waiting') this.#place(entry);
+    this.#fill();
+    this.#handOver.schedule();
   }
 
   /** A replay that has come to its end makes room for the next one. */
@@ -385,6 +387,7 @@ export class WatchEngine {
   #leaveStreams(entry: WatchEntry): void {
     const { state } = entry;
     this.#waiting.delete(entry);
+    this.#tokenRefusals.forget(entry);
     this.#isolation.unplace(entry);
     this.#laggedReplays.delete(entry);
     if (state.at === 'creating' || state.at === 'active') state.on.stream.cancelWatch(state.on.streamWatchId);

@@ -96,6 +96,8 @@ export class WatchEntry {
   movesRefused = 0;
   /** Before then, in monotonic ms, it does not move to another lane. */
   moveAfter = 0;
+  /** How often in a row its creation was refused for the token of its stream. */
+  tokenRefusals = 0;
   /** How often in a row bytes meant for it could not be decoded. */
   malformed = 0;
   #state: WatchState = { at: 'waiting' };

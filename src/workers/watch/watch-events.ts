@@ -10,6 +10,7 @@ import type { ShardContext } from '../shard-context.js';
 import { SETTLE_MS } from './hand-over.js';
 import type { StreamLoss } from './lane-failures.js';
 import type { ProgressRequests } from './progress-requests.js';
+import type { TokenRefusals } from './token-refusals.js';
 import type { WatchHead } from './watch-decoder.js';
 import type { WatchDelivery } from './watch-delivery.js';
 import type { CreatedAttachment, WatchEntry } from './watch-entry.js';
@@ -60,6 +61,7 @@ export interface WatchEventsOptions {
   readonly batcher: Batcher;
   readonly delivery: WatchDelivery;
   readonly progress: ProgressRequests;
+  readonly tokenRefusals: TokenRefusals;
   readonly watches: Watches;
 }
 
@@ -86,6 +88,7 @@ export class WatchEvents implements WatchStreamHooks {
     const { batcher, context, guard, watches } = this.#options;
     const { state } = entry;
     const { live } = watches.lanes;
+    entry.tokenRefusals = 0;
     guard.noteAnswer(head, stream.storeRestarts);
     if (state.at !== 'moving' && entry.next === 0) {
       if (head.revision > 0 && head.revision < entry.floor) {
@@ -131,9 +134,13 @@ export class WatchEvents implements WatchStreamHooks {
     this.#moved(entry, state.to);
   }
 
-  refused(_stream: WatchStream, entry: WatchEntry, error: EtcdError): void {
+  refused(stream: WatchStream, entry: WatchEntry, error: EtcdError): void {
     const { state } = entry;
-    if (state.at === 'moving') {
+    const { context, tokenRefusals } = this.#options;
+    if (tokenRefusals.take(stream, entry, error)) return;
+    // Who watches may have lost the permission since, and is to hear of it; without a login it is the members that differ.
+    const isFinal = context.tokens.isUsed && (error.code === 'permission-denied' || error.code === 'unauthenticated');
+    if (state.at === 'moving' && !isFinal) {
       // It goes on where it is; if that stream cannot keep it either, it will say so.
       this.#stay(entry, state.from, error);
     } else {

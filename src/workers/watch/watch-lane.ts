@@ -6,14 +6,13 @@
 import type { ConnectionSettings, Endpoint } from '../../wire/connection-settings.js';
 import type { Lane } from '../../wire/contract.js';
 import { EtcdError, errorToPlain } from '../../wire/errors.js';
+import { isTokenError } from '../../wire/server-errors.js';
 import { keepsConnection } from '../../wire/settings-change.js';
 import { remedyFor } from '../../member/failure.js';
-import { MemberSearch } from '../../member/member-search.js';
-import type { MemberAttempt } from '../../member/member-search.js';
+import { MemberSearch, type MemberAttempt } from '../../member/member-search.js';
 import { Persistence } from '../../member/persistence.js';
-import { reachMember } from '../../member/reach-member.js';
-import type { ReachedMember } from '../../member/reach-member.js';
-import { tellsEveryCompaction, trustsRequestedProgress } from '../../member/server-version.js';
+import { reachMember, type ReachedMember } from '../../member/reach-member.js';
+import { confusesTokenRefusals, tellsEveryCompaction, trustsRequestedProgress } from '../../member/server-version.js';
 import { LaneFailures, STABLE_MS } from './lane-failures.js';
 import type { WatchCarrier } from './watch-entry.js';
 import type { WatchLaneOptions } from './watch-lane-options.js';
@@ -143,6 +142,19 @@ export class WatchLane {
     if (this.#state.at !== 'open') return;
     this.#draining.add(this.#state.stream);
     this.#search();
+  }
+
+  /**
+   * Opens a stream with the token of now, as {@link replace}, but never a third: what is on the smaller of two that drain is
+   * created again from its next revision.
+   */
+  renewStream(): void {
+    this.replace();
+    this.releaseUnused();
+    const [smallest] = [...this.#draining].sort((left, right) => left.size - right.size);
+    if (smallest === undefined || this.#draining.size === 1) return;
+    this.excuse();
+    this.drop(smallest, new EtcdError('its token is not taken any more', { code: 'unavailable' }));
   }
 
   /** Gives a stream of this lane up, as if it had ended by itself. */
@@ -302,6 +314,7 @@ export class WatchLane {
       // What ignores our ids is a proxy, or as old as one: etcd's own leaves such requests unanswered.
       trustsProgress: !serial && trustsRequestedProgress(member.status),
       tellsEveryCompaction: tellsEveryCompaction(member.status),
+      confusesTokenRefusals: confusesTokenRefusals(member.status),
       fragments: this.#fragments,
       drawId,
       timers: context.timers,
@@ -334,6 +347,8 @@ export class WatchLane {
     }
     const { context } = this.#options;
     const endpoint = stream.connection.endpoint.text;
+    // The next stream waits for another token.
+    if (isTokenError(error)) context.tokens.refused(stream.metadata, stream.connection).catch(() => undefined);
     const { openedAt } = stream;
     const now = context.now();
     const isShort = now - openedAt < STABLE_MS;

@@ -54,6 +54,8 @@ export interface WatchStreamOptions {
   readonly trustsProgress: boolean;
   /** Whether the member tells every watch that its history was compacted (server-version.ts). */
   readonly tellsEveryCompaction: boolean;
+  /** Whether it tells a refused token as a missing permission (server-version.ts). */
+  readonly confusesTokenRefusals: boolean;
   /** How often the store had been replaced when the member was asked (store-guard.ts). */
   readonly storeRestarts: number;
   readonly metadata: Metadata;
@@ -86,6 +88,7 @@ export class WatchStream implements WatchCarrier {
   readonly storeRestarts: number;
   readonly trustsProgress: boolean;
   readonly tellsEveryCompaction: boolean;
+  readonly confusesTokenRefusals: boolean;
   readonly serial: boolean;
   readonly #options: WatchStreamOptions;
   readonly #stream: GrpcStream;
@@ -115,6 +118,7 @@ export class WatchStream implements WatchCarrier {
     this.storeRestarts = options.storeRestarts;
     this.trustsProgress = options.trustsProgress;
     this.tellsEveryCompaction = options.tellsEveryCompaction;
+    this.confusesTokenRefusals = options.confusesTokenRefusals;
     this.serial = options.serial;
     this.#stream = options.connection.openStream(
       WATCH_PATH,
@@ -129,6 +133,11 @@ export class WatchStream implements WatchCarrier {
       },
       options.metadata,
     );
+  }
+
+  /** What it was opened with: the server judges creations by it. */
+  get metadata(): Metadata {
+    return this.#options.metadata;
   }
 
   /** Whether it has the answers split of watches that leave it to us. */

@@ -39,7 +39,7 @@ describe('a wrong argument is told with its call and its name', () => {
     ['connect, a number', () => connecting({ endpoints: [5] }), /^connect: endpoints must be a string or an array/u],
     ['connect, no port', () => connecting({ endpoints: 'h' }), /^connect: endpoint 'h' has no port/u],
     ['connect, twice', () => connecting({ endpoints: 'h:1,h:1' }), /^connect: endpoint 'h:1' is given twice/u],
-    ['reconfigure({})', () => changing({}), /^reconfigure: endpoints or tls must be given, or both$/u],
+    ['reconfigure({})', () => changing({}), /^reconfigure: endpoints, tls or auth must be given$/u],
     [
       'reconfigure, a number',
       () => changing({ endpoints: 5 }),

@@ -1,6 +1,7 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { afterEach, describe, expect, test } from 'vitest';
-import { ShardLink, type LinkOwner } from '../../../src/main/shard-link.js';
+import type { LinkOwner } from '../../../src/main/link-owner.js';
+import { ShardLink } from '../../../src/main/shard-link.js';
 import type { ShardInit, ShardReport } from '../../../src/wire/contract.js';
 import { eventually } from '../../support/poll.js';
 import { batchBytes, puts } from './watch/batches.js';
@@ -72,6 +73,7 @@ function setup(
     init: {
       shard: 3,
       settings: {} as ShardInit['settings'],
+      auth: undefined,
       firstEndpoint: 0,
       limits,
       leaseState: new SharedArrayBuffer(64),

@@ -20,6 +20,9 @@ const EXCEPTIONS: Readonly<Record<string, string>> = {
   'new Bytes': 'the constructor of Uint8Array',
   'Bytes.from (static) 1 map = a function': 'what it gives is what the source holds, and told as that',
   'JujuModel.run 0 charm = a function': 'what a function returns is not known before it has run',
+  'connect 0 auth|options = { auth: a function }': 'what a function returns is not known before it has run',
+  'connectFromFile 1 auth|options = { auth: a function }': 'as connect',
+  'connectFromRelation 1 auth|options = { auth: a function }': 'as connect',
   'Bytes.subarray': 'the method of Uint8Array, and called by its other methods',
 };
 

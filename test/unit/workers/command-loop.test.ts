@@ -16,6 +16,7 @@ afterEach(() => {
 
 const INIT: ShardInit = {
   shard: 0,
+  auth: undefined,
   epoch: 1,
   settings: {
     endpoints: [{ kind: 'tcp', text: 'a:1', host: 'a', port: 1, tls: false }],

@@ -6,6 +6,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { etcdserverpb as rpc } from '../../../../src/generated/etcd.js';
 import { isObserved, type CallMessage } from '../../../../src/main/unary/call-observer.js';
 import { kvMethods } from '../../../../src/main/unary/etcd-methods.js';
+import { NO_TOKENS } from '../../../../src/member/token-source.js';
 import { UnaryClient } from '../../../../src/main/unary/unary-client.js';
 import { deadEndpoint, ScriptedServer, settingsFor, type Answer } from './scripted-server.js';
 
@@ -28,7 +29,7 @@ function client(...endpoints: string[]): UnaryClient {
   const made = new UnaryClient({
     settings: settingsFor(endpoints),
     name: 'ETCD',
-    metadata: () => ({ token: 't0ken' }),
+    tokens: { ...NO_TOKENS, headers: () => ({ token: 't0ken' }) },
     random: () => 0.5,
   });
   cleanups.push(() => made.close());
@@ -135,9 +136,12 @@ describe('a call that is observed', () => {
     const seen: unknown[] = [];
     const some = new UnaryClient({
       settings: settingsFor(server.endpoint),
-      metadata: () => {
-        seen.push(storage.getStore());
-        return {};
+      tokens: {
+        ...NO_TOKENS,
+        headers: () => {
+          seen.push(storage.getStore());
+          return {};
+        },
       },
     });
     cleanups.push(() => some.close());

@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { etcdserverpb as rpc } from '../../../../src/generated/etcd.js';
 import { probe } from '../../../../src/main/unary/probe.js';
 import { kvMethods } from '../../../../src/main/unary/etcd-methods.js';
+import { NO_TOKENS } from '../../../../src/member/token-source.js';
 import { UnaryClient } from '../../../../src/main/unary/unary-client.js';
 import type { UnaryCallOptions } from '../../../../src/main/unary/unary-method.js';
 import { EtcdError } from '../../../../src/wire/errors.js';
@@ -277,13 +278,13 @@ describe.each(['http2', 'grpc-js'] as const)('calls over %s', (transport) => {
     });
   });
 
-  describe('metadata', () => {
+  describe('the token', () => {
     it('is asked for with each attempt, and its values never reach a message', async () => {
       const server = await serve((attempt) => (attempt === 1 ? { code: UNAVAILABLE, details: 'gone' } : rangeAnswer));
       let token = 0;
       const some = new UnaryClient({
         settings: settingsFor(server.endpoint, { transport }),
-        metadata: () => ({ token: `t${String((token += 1))}` }),
+        tokens: { ...NO_TOKENS, headers: () => ({ token: `t${String((token += 1))}` }) },
       });
       cleanups.push(() => some.close());
       await range(some, { requireLeader: false });
@@ -292,7 +293,7 @@ describe.each(['http2', 'grpc-js'] as const)('calls over %s', (transport) => {
 
       const bad = new UnaryClient({
         settings: settingsFor(server.endpoint, { transport }),
-        metadata: () => ({ token: 'se\ncret' }),
+        tokens: { ...NO_TOKENS, headers: () => ({ token: 'se\ncret' }) },
       });
       cleanups.push(() => bad.close());
       const error = await failureOf(range(bad));

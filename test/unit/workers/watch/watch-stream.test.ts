@@ -40,6 +40,7 @@ class Rig {
       trustsProgress: true,
       tellsEveryCompaction: true,
       metadata: {},
+      confusesTokenRefusals: false,
       serial,
       fragments: false,
       drawId: () => ++this.#lastId,
