@@ -54,7 +54,7 @@ function parseEndpoint(input: unknown): Endpoint {
   if (text === '') throw invalidOption(`an endpoint is empty; ${ALLOWED}`);
   if (text.includes('@')) {
     throw invalidOption(
-      `endpoint '${withoutUserinfo(text)}' carries a user name or password, which are not supported: use client certificates (option tls)`,
+      `endpoint '${withoutUserinfo(text)}' carries a user name or password; give them with the option auth instead`,
     );
   }
   const schemeEnd = text.indexOf('://');

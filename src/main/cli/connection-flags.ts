@@ -4,10 +4,11 @@ import type { ConnectOptions } from '../index.js';
 import { readEnvironment, type Environment } from './environment.js';
 import { FLAG_WORDS, type FlagWords } from './flag-words.js';
 import { usageError } from './failure.js';
+import { loginOf, type CliLogin, type LoginFlags } from './login.js';
 import { duration } from './option-values.js';
 
 /** As commander gives them. */
-export interface ConnectionFlags {
+export interface ConnectionFlags extends LoginFlags {
   readonly endpoints?: string;
   readonly cacert?: string;
   readonly cert?: string;
@@ -23,6 +24,8 @@ export interface ConnectionFlags {
 export interface ConnectionSettings {
   readonly options: ConnectOptions;
   readonly words: FlagWords;
+  /** Who to log in as; its password may have to be asked for. */
+  readonly login: CliLogin;
   /** Lines to be told before anything is done. */
   readonly notes: readonly string[];
 }
@@ -41,6 +44,8 @@ export function addConnectionFlags(command: Command): Command {
       '--insecure-skip-tls-verify',
       'accept any server certificate; for tests only (env ETCDCTL_INSECURE_SKIP_TLS_VERIFY)',
     )
+    .option('--user <name>', 'log in as this user; the password is asked for (env ETCDCTL_USER, ETCDCTL_PASSWORD)')
+    .option('--password-file <file>', 'file with the password, in one line')
     .option('--timeout <time>', 'limit for connecting and for each request, such as 500ms or 10s', duration)
     .option('--json', 'print JSON, one object a line');
 }
@@ -69,6 +74,7 @@ export function connectionSettings(flags: ConnectionFlags, env: NodeJS.ProcessEn
   const tls = tlsFlag(flags) !== undefined || needsTls(endpoints) ? tlsOptions(flags, from) : undefined;
   const words = wordsFor(flags, from);
   refusePlain(endpoints, tlsFlag(flags));
+  const login = loginOf(flags, from);
   return {
     options: {
       endpoints,
@@ -79,7 +85,11 @@ export function connectionSettings(flags: ConnectionFlags, env: NodeJS.ProcessEn
       pingTimeoutMs: from.keepAliveTimeoutMs,
     },
     words,
-    notes: from.ignored,
+    login,
+    notes:
+      login.kind === 'none' && from.password !== undefined
+        ? ['ETCDCTL_PASSWORD is set and no user is given; asking without one']
+        : [],
   };
 }
 

@@ -1,8 +1,8 @@
 /** `vigil demo`: very many watches and leases under load, shown live and checked write by write. */
 import { randomBytes } from 'node:crypto';
 import { Option, type Command } from 'commander';
-import type { Etcd, TransportKind } from '../index.js';
-import { addConnectionFlags, connectionSettings, tlsFlag, type ConnectionFlags } from './connection-flags.js';
+import type { ConnectOptions, Etcd, TransportKind } from '../index.js';
+import { addConnectionFlags, tlsFlag, type ConnectionFlags } from './connection-flags.js';
 import type { DemoSettings } from './demo/demo-run.js';
 import { DemoServer } from './demo/demo-server.js';
 import type { DemoView } from './demo/frame.js';
@@ -10,6 +10,7 @@ import { TerminalView } from './demo/terminal-view.js';
 import { JsonView, PlainView } from './demo/views.js';
 import { exitCode } from './exit-code.js';
 import { usageError } from './failure.js';
+import { loginFlag } from './login.js';
 import { shards, wholeNumber } from './option-values.js';
 import type { CommandContext, Session } from './session.js';
 import { isAbort } from './stop.js';
@@ -49,7 +50,13 @@ async function demo(flags: DemoFlags, session: Session): Promise<number> {
     const reached = own === undefined ? flags : { ...flags, endpoints: own.endpoint };
     const engine = { shards: flags.shards, transport: flags.transport };
     // The environment is left out: a shell set up for a real cluster must not lend it to a load test.
-    return await withEtcd(session, reached, engine, (etcd) => runOn(etcd, reached, view, session, own), {});
+    return await withEtcd(
+      session,
+      reached,
+      engine,
+      (etcd, options) => runOn(etcd, options, reached, view, session, own),
+      {},
+    );
   } finally {
     view.settle();
     await own?.close();
@@ -57,7 +64,7 @@ async function demo(flags: DemoFlags, session: Session): Promise<number> {
 }
 
 async function startServer(flags: DemoFlags, view: DemoView): Promise<DemoServer> {
-  const flag = tlsFlag(flags);
+  const flag = tlsFlag(flags) ?? loginFlag(flags);
   if (flag !== undefined) throw usageError(`${flag} is for --endpoints, which is not given`);
   const own = await DemoServer.start();
   view.note(`an etcd in this process serves at ${own.endpoint}`);
@@ -66,6 +73,7 @@ async function startServer(flags: DemoFlags, view: DemoView): Promise<DemoServer
 
 async function runOn(
   etcd: Etcd,
+  options: ConnectOptions,
   flags: DemoFlags,
   view: DemoView,
   session: Session,
@@ -77,7 +85,7 @@ async function runOn(
   own?.trimHistory(etcd);
   try {
     const { DemoRun } = await import('./demo/demo-run.js');
-    const settings = await settingsFor(etcd, flags, prefix, own !== undefined);
+    const settings = await settingsFor(etcd, options, flags, prefix, own !== undefined);
     const summary = await new DemoRun(etcd, settings, view).run(session.stop);
     view.summary(summary);
     return summary.passed ? exitCode.ok : exitCode.failed;
@@ -105,9 +113,14 @@ async function deleteKeys(etcd: Etcd, prefix: string, flags: DemoFlags, { output
   }
 }
 
-async function settingsFor(etcd: Etcd, flags: DemoFlags, prefix: string, ownsServer: boolean): Promise<DemoSettings> {
+async function settingsFor(
+  etcd: Etcd,
+  { endpoints, tls, auth, requestTimeoutMs }: ConnectOptions,
+  flags: DemoFlags,
+  prefix: string,
+  ownsServer: boolean,
+): Promise<DemoSettings> {
   const keys = { prefix, ranges: flags.ranges, keysPerRange: KEYS_PER_RANGE };
-  const { options } = connectionSettings(flags, {});
   const { length: shardCount } = (await etcd.stats()).shards;
   return {
     keys,
@@ -119,7 +132,7 @@ async function settingsFor(etcd: Etcd, flags: DemoFlags, prefix: string, ownsSer
     writer: {
       kind: 'start',
       ...keys,
-      connect: { endpoints: options.endpoints, tls: options.tls, requestTimeoutMs: options.requestTimeoutMs },
+      connect: { endpoints, tls, auth, requestTimeoutMs },
       writesPerTxn: Math.min(MOST_WRITES_PER_TXN, Math.floor((flags.ranges * KEYS_PER_RANGE) / 2)),
     },
   };

@@ -10,6 +10,9 @@ export interface Environment {
   readonly cacert: string | undefined;
   readonly cert: string | undefined;
   readonly key: string | undefined;
+  /** With the password behind a colon, or without one. */
+  readonly user: string | undefined;
+  readonly password: string | undefined;
   readonly skipVerify: boolean;
   /** False where an endpoint without a scheme shall be spoken to over TLS. */
   readonly isPlain: boolean;
@@ -17,12 +20,8 @@ export interface Environment {
   readonly commandTimeoutMs: number | undefined;
   readonly keepAliveTimeMs: number | undefined;
   readonly keepAliveTimeoutMs: number | undefined;
-  /** Variables that are set and have no effect, a line each. */
-  readonly ignored: readonly string[];
 }
 
-/** Ones that would have to be heeded to reach the right cluster, or to reach it as the right user. */
-const LOGIN = ['ETCDCTL_USER', 'ETCDCTL_PASSWORD'] as const;
 /** etcd ends connections that ping more often. */
 const SHORTEST_PING_MS = 5_000;
 const SHORTEST_PING_TIMEOUT_MS = 100;
@@ -37,22 +36,19 @@ export function readEnvironment(env: NodeJS.ProcessEnv, isRead: boolean): Enviro
     .find(({ text }) => text !== '');
   if (isRead && endpoints === undefined && given(env, 'ETCDCTL_DISCOVERY_SRV') !== undefined)
     throw usageError('ETCDCTL_DISCOVERY_SRV is set, and endpoints are not looked up in the DNS: give --endpoints');
-  const login = LOGIN.filter((name) => given(env, name) !== undefined);
   return {
     endpoints,
     cacert: given(env, 'ETCDCTL_CACERT'),
     cert: given(env, 'ETCDCTL_CERT'),
     key: given(env, 'ETCDCTL_KEY'),
+    user: given(env, 'ETCDCTL_USER'),
+    password: given(env, 'ETCDCTL_PASSWORD'),
     skipVerify: flag(env, 'ETCDCTL_INSECURE_SKIP_TLS_VERIFY') ?? false,
     isPlain: flag(env, 'ETCDCTL_INSECURE_TRANSPORT') ?? true,
     dialTimeoutMs: time(env, 'ETCDCTL_DIAL_TIMEOUT', 1),
     commandTimeoutMs: time(env, 'ETCDCTL_COMMAND_TIMEOUT', 1),
     keepAliveTimeMs: time(env, 'ETCDCTL_KEEPALIVE_TIME', SHORTEST_PING_MS),
     keepAliveTimeoutMs: time(env, 'ETCDCTL_KEEPALIVE_TIMEOUT', SHORTEST_PING_TIMEOUT_MS),
-    ignored:
-      login.length === 0
-        ? []
-        : [`logging in is not possible yet; asking without a user, ${login.join(' and ')} ignored`],
   };
 }
 

@@ -46,7 +46,8 @@ const OPTIONS: readonly (readonly [option: RegExp, words: (words: FlagWords) => 
   [/, or leave tls out\b/gu, () => ', or leave them out'],
   [/\btls cannot be used\b/gu, ({ cert, key }) => `${cert} and ${key} cannot be used`],
   [/\bcheck that cert and key belong\b/gu, () => 'check that they belong'],
-  [/; give them with the option auth instead/gu, () => ', which are not taken'],
+  [/\bauth\.passwordFile\b/gu, () => '--password-file'],
+  [/\bgive them with the option auth instead/gu, () => 'give them with --user and --password-file instead'],
   [/: check the option endpoints$/gu, () => ''],
   [
     /: choose another leaseId, or keep it alive with keepAlive\(\)/gu,

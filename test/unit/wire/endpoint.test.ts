@@ -64,7 +64,7 @@ describe('parseEndpoints', () => {
     const refusal = refusalOf('https://root:s3c@ret@a:2379');
     expect(refusal.code).toBe('invalid-argument');
     expect(refusal.message).toContain('https://…@a:2379');
-    expect(refusal.message).toContain('client certificates (option tls)');
+    expect(refusal.message).toContain('give them with the option auth instead');
     expect(refusal.message).not.toMatch(/s3c|ret@|root/u);
   });
 

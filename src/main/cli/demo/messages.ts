@@ -10,7 +10,7 @@ export interface DemoKeys {
 
 export interface WriterStart extends DemoKeys {
   readonly kind: 'start';
-  readonly connect: Pick<ConnectOptions, 'endpoints' | 'tls' | 'connectTimeoutMs' | 'requestTimeoutMs'>;
+  readonly connect: Pick<ConnectOptions, 'endpoints' | 'tls' | 'auth' | 'connectTimeoutMs' | 'requestTimeoutMs'>;
   /** Writes in one transaction. */
   readonly writesPerTxn: number;
 }

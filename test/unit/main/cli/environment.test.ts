@@ -93,12 +93,26 @@ describe('the environment', () => {
     expect(alone.stderr).toContain('ETCDCTL_CERT');
   });
 
-  it('is told of a user that is ignored, never the password', async () => {
-    const env = { ETCDCTL_USER: 'root:hunter2', ETCDCTL_PASSWORD: 'hunter2', ETCDCTL_ENDPOINTS: 'http://127.0.0.1:1' };
+  it('gives a user and its password, as etcdctl takes them', () => {
+    const login = (env: NodeJS.ProcessEnv, flags = {}): unknown => connectionSettings(flags, env).login;
+    const known = (username: string, password: string): unknown => ({ kind: 'known', auth: { username, password } });
+    expect(login({})).toEqual({ kind: 'none' });
+    expect(login({ ETCDCTL_USER: 'root:hun:ter2' })).toEqual(known('root', 'hun:ter2'));
+    expect(login({ ETCDCTL_USER: 'root', ETCDCTL_PASSWORD: 'hunter2' })).toEqual(known('root', 'hunter2'));
+    expect(login({ ETCDCTL_USER: 'a:b', ETCDCTL_PASSWORD: 'hunter2' })).toEqual(known('a:b', 'hunter2'));
+    expect(login({ ETCDCTL_USER: 'root:x' }, { user: 'me:y' })).toEqual(known('me', 'y'));
+    expect(login({ ETCDCTL_PASSWORD: 'hunter2' }, { user: 'me' })).toEqual(known('me', 'hunter2'));
+    expect(login({ ETCDCTL_PASSWORD: 'hunter2' }, { user: 'me', passwordFile: 'f' })).toEqual({
+      kind: 'known',
+      auth: { username: 'me', passwordFile: 'f' },
+    });
+    expect(login({}, { user: 'me' })).toEqual({ kind: 'ask', username: 'me' });
+  });
+
+  it('is told of a password without a user, never the password', async () => {
+    const env = { ETCDCTL_PASSWORD: 'hunter2', ETCDCTL_ENDPOINTS: 'http://127.0.0.1:1' };
     const { stderr } = await runLine(['get', 'k', '--timeout', '500ms'], env);
-    expect(stderr).toMatch(
-      /^vigil: logging in is not possible yet; asking without a user, ETCDCTL_USER and ETCDCTL_PASSWORD ignored\n/,
-    );
+    expect(stderr).toMatch(/^vigil: ETCDCTL_PASSWORD is set and no user is given; asking without one\n/);
     expect(stderr).not.toContain('hunter2');
   });
 });
