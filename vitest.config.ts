@@ -35,6 +35,7 @@ const needsRealEtcd = [
   'lease-model',
   'lease-refused',
   'login',
+  'login-block',
   'reconfigure',
   'relation-client-engine',
   'relation-engine',

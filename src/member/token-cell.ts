@@ -108,9 +108,11 @@ export class TokenCell implements TokenSource {
   async #login(via: GrpcConnection | undefined): Promise<void> {
     const { login, now, onRenewed, random } = this.#options;
     for (;;) {
-      await this.#pause();
-      const generation = this.#generation;
       const refused = this.#held;
+      await this.#pause();
+      // Somebody else has got another meanwhile.
+      if (this.#held !== refused && this.#held.kind !== 'none') return;
+      const generation = this.#generation;
       const isCurrent = (): boolean => generation === this.#generation;
       try {
         const held = await login({ refused, isRetry: this.#denied !== undefined, via });

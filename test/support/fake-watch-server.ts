@@ -9,6 +9,7 @@ import type {
   ConnectionHandlers,
   GrpcConnection,
   GrpcStream,
+  Metadata,
   OpenConnection,
   StreamHandlers,
 } from '../../src/grpc/grpc-connection.js';
@@ -47,7 +48,8 @@ class FakeMember implements FakeMemberView {
   isMute = false;
   /** While true it applies nothing by itself, only what a linearizable read needs. */
   isHolding = false;
-  refuse: (key: string) => string | undefined = () => undefined;
+  /** Why the creation of a watch on this key is refused, given the token that its stream was opened with. */
+  refuse: FakeMemberView['refuse'] = () => undefined;
   poison: FakeMemberView['poison'] = () => undefined;
   breaksSecondFragment: FakeMemberView['breaksSecondFragment'] = () => false;
 
@@ -106,8 +108,8 @@ class FakeConnection implements GrpcConnection {
     return this.#ready;
   }
 
-  openStream(_path: string, handlers: StreamHandlers): GrpcStream {
-    const stream = new FakeWatchStream(handlers, this.#member);
+  openStream(_path: string, handlers: StreamHandlers, metadata: Metadata = {}): GrpcStream {
+    const stream = new FakeWatchStream(handlers, this.#member, metadata['token']);
     this.streams.push(stream);
     if (!this.acceptsStreams) this.tasks.push(() => stream.cut());
     return stream;

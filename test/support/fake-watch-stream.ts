@@ -35,7 +35,7 @@ export interface FakeMemberView {
   /** Answers creations as etcd's grpc-proxy does where another watch of the range is there: the revision asked for, no ids. */
   readonly makesUpCreations: boolean;
   /** Refuses a creation, with this reason. */
-  refuse(key: string): string | undefined;
+  refuse(key: string, token: string | undefined): string | undefined;
   /** What ends the stream, or comes in place of the answer: for a watch of this key, when it is created or has events. */
   poison(key: string, at: 'create' | 'events'): EtcdError | Uint8Array | undefined;
   /** Whether every fragment but the first of an answer to a watch of this key is cut short. */
@@ -63,6 +63,8 @@ interface Queued extends WatchAnswer {
 
 export class FakeWatchStream implements GrpcStream {
   readonly writes: Uint8Array[] = [];
+  /** With which it was opened. */
+  readonly token: string | undefined;
   readonly #handlers: StreamHandlers;
   readonly #member: FakeMemberView;
   readonly #watchers = new Map<number, Watcher>();
@@ -77,7 +79,8 @@ export class FakeWatchStream implements GrpcStream {
   #paused = false;
   #over = false;
 
-  constructor(handlers: StreamHandlers, member: FakeMemberView) {
+  constructor(handlers: StreamHandlers, member: FakeMemberView, token?: string) {
+    this.token = token;
     this.#handlers = handlers;
     this.#member = member;
   }
@@ -234,7 +237,7 @@ export class FakeWatchStream implements GrpcStream {
       this.#wire.push(poison);
       return;
     }
-    const reason = this.#watchers.has(id) ? 'etcdserver: duplicate watch ID' : member.refuse(key);
+    const reason = this.#watchers.has(id) ? 'etcdserver: duplicate watch ID' : member.refuse(key, this.token);
     if (reason !== undefined) {
       this.#control.push({ id: -1, revision: member.applied, created: true, canceled: true, cancelReason: reason });
       return;

@@ -1,4 +1,5 @@
 /** A watch engine over the scripted server that can be let run until nothing moves any more. Needs vitest's fake timers. */
+import type { TokenSource } from '../../src/member/token-source.js';
 import type { ShardLimits } from '../../src/wire/contract.js';
 import { FakeWatchServer, type FakeWatchServerOptions } from './fake-watch-server.js';
 import { FakeWatchStore } from './fake-watch-store.js';
@@ -7,9 +8,9 @@ import { WatchEngineRig } from './watch-engine-rig.js';
 export class SettlingRig extends WatchEngineRig {
   readonly server: FakeWatchServer;
 
-  constructor(options: FakeWatchServerOptions = {}, limits: Partial<ShardLimits> = {}) {
+  constructor(options: FakeWatchServerOptions = {}, limits: Partial<ShardLimits> = {}, tokens?: TokenSource) {
     const server = new FakeWatchServer({ seed: 3, ...options });
-    super(server, limits);
+    super(server, limits, tokens);
     this.server = server;
   }
 

@@ -2,7 +2,7 @@
  * A watch engine of a shard over the scripted watch server, with a clock of the test's own, and what main would see of it:
  * every watch's deliveries, checked as they come. Needs vitest's fake timers.
  */
-import { NO_TOKENS } from '../../src/member/token-source.js';
+import { NO_TOKENS, type TokenSource } from '../../src/member/token-source.js';
 import { globalTimers } from './global-timers.js';
 import { vi } from 'vitest';
 import type { KnownRevision, ShardLimits, ShardReport, ShardStatus, WatchSpec } from '../../src/wire/contract.js';
@@ -72,7 +72,7 @@ export class WatchEngineRig {
   now = 1000;
   #segment = 0;
 
-  constructor(server: FakeWatchServer, limits: Partial<ShardLimits> = {}) {
+  constructor(server: FakeWatchServer, limits: Partial<ShardLimits> = {}, tokens: TokenSource = NO_TOKENS) {
     this.context = {
       shard: 0,
       settings: {
@@ -91,8 +91,8 @@ export class WatchEngineRig {
         () => this.now,
         () => server.rng.fraction(),
       ),
-      metadata: () => ({}),
-      tokens: NO_TOKENS,
+      metadata: () => tokens.headers(),
+      tokens,
       now: () => this.now,
       random: () => server.rng.fraction(),
       timers: globalTimers,

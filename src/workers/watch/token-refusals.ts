@@ -46,7 +46,9 @@ export class TokenRefusals {
   /** A creation was refused. False where that is to be believed; otherwise the watch is looked after here. */
   take(stream: WatchStream, entry: WatchEntry, error: EtcdError): boolean {
     if (!this.#isCurable(stream, entry, error)) return false;
-    entry.tokenRefusals += 1;
+    // Until there is another stream, a watch that is to be handed over is offered this one again.
+    if (entry.refusedBy !== stream) entry.tokenRefusals += 1;
+    entry.refusedBy = stream;
     if (entry.state.at === 'moving') {
       // It is offered the next stream.
       entry.enter({ at: 'active', on: entry.state.from });
@@ -72,9 +74,10 @@ export class TokenRefusals {
 
   #isCurable(stream: WatchStream, entry: WatchEntry, error: EtcdError): boolean {
     if (!this.#context.tokens.isUsed) return false;
-    if (isTokenError(error)) return entry.tokenRefusals < TOKEN_LIMIT;
+    const isToken = isTokenError(error);
     const mayBeToken = error.code === 'permission-denied' && stream.confusesTokenRefusals;
-    return mayBeToken && entry.tokenRefusals < PERMISSION_LIMIT;
+    if (!isToken && !mayBeToken) return false;
+    return entry.refusedBy === stream || entry.tokenRefusals < (isToken ? TOKEN_LIMIT : PERMISSION_LIMIT);
   }
 
   /** Gets a stream with another token in place of this one; watches that are on none until then come along. */

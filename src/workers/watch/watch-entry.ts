@@ -98,6 +98,8 @@ export class WatchEntry {
   moveAfter = 0;
   /** How often in a row its creation was refused for the token of its stream. */
   tokenRefusals = 0;
+  /** The last stream that did so. */
+  refusedBy: WatchCarrier | undefined;
   /** How often in a row bytes meant for it could not be decoded. */
   malformed = 0;
   #state: WatchState = { at: 'waiting' };

@@ -89,6 +89,7 @@ export class WatchEvents implements WatchStreamHooks {
     const { state } = entry;
     const { live } = watches.lanes;
     entry.tokenRefusals = 0;
+    entry.refusedBy = undefined;
     guard.noteAnswer(head, stream.storeRestarts);
     if (state.at !== 'moving' && entry.next === 0) {
       if (head.revision > 0 && head.revision < entry.floor) {
@@ -139,8 +140,8 @@ export class WatchEvents implements WatchStreamHooks {
     const { context, tokenRefusals } = this.#options;
     if (tokenRefusals.take(stream, entry, error)) return;
     // Who watches may have lost the permission since, and is to hear of it; without a login it is the members that differ.
-    const isFinal = context.tokens.isUsed && (error.code === 'permission-denied' || error.code === 'unauthenticated');
-    if (state.at === 'moving' && !isFinal) {
+    const isRevoked = context.tokens.isUsed && error.code === 'permission-denied';
+    if (state.at === 'moving' && !isRevoked) {
       // It goes on where it is; if that stream cannot keep it either, it will say so.
       this.#stay(entry, state.from, error);
     } else {
