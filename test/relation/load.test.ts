@@ -32,7 +32,7 @@ it('etcd-vigil/relation leads to no package, no engine and no thread', () => {
   expect(others).not.toContain('node:http2');
   expect(files.filter((name) => /shard|unary|watch\/|lease\/|generated|workers/u.test(name))).toEqual([]);
   // The search finds what it looks for.
-  expect(graphOf(join(dist, 'index.js')).others).toContain('@grpc/grpc-js');
+  expect(graphOf(join(dist, 'index.js')).others).toContain('node:worker_threads');
 });
 
 it('etcd-vigil/relation is loaded without a thread', () => {

@@ -2,7 +2,8 @@
  * The one seam at which calls can be observed: the tracing channel `etcd-vigil:call` of node:diagnostics_channel. Main thread.
  * Costs nothing while nobody listens; never carries keys, values, answers or tokens.
  */
-import { tracingChannel } from 'node:diagnostics_channel';
+// As a whole: Nodes that are too old have no such export, and are to be told so in words of ours.
+import diagnostics from 'node:diagnostics_channel';
 import { EtcdError, type Outcome } from '../../wire/errors.js';
 import { performanceNow } from '../../wire/timers.js';
 
@@ -29,7 +30,7 @@ export interface CallMessage {
 
 type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
 
-const channels = tracingChannel<unknown, CallMessage>('etcd-vigil:call');
+const channels = diagnostics.tracingChannel<unknown, CallMessage>('etcd-vigil:call');
 const { start, end, asyncStart, asyncEnd, error: failed } = channels;
 
 /** Told of each attempt: the endpoint that it goes to. */
