@@ -89,7 +89,7 @@ describe('the lease engine', () => {
   });
 
   it('ends leases that the server refuses to renew alone, although each ended the stream of all', async () => {
-    const { lessor, grant, ended, engine, state } = await rig(60);
+    const { lessor, grant, ended, engine, state } = await rig(6);
     const poisoned = [3, 77, 78, 199];
     for (const slot of poisoned) lessor.poisoned.add(BigInt(1_000 + slot));
     await grant(200, 500);

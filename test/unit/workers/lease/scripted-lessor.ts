@@ -6,6 +6,9 @@ import { bigintFromLong } from '../../../../src/wire/int64.js';
 import { accept, finish, frame, ScriptedServer } from '../../../support/scripted-server.js';
 
 const PERMISSION_DENIED = 7;
+const UNAUTHENTICATED = 16;
+
+type LessorState = Omit<ScriptedLessor, 'server' | 'close'>;
 
 export class ScriptedLessor {
   readonly server: ScriptedServer;
@@ -17,18 +20,21 @@ export class ScriptedLessor {
   readonly renewals: Map<bigint, number>;
   /** Leases of which two renewals were on their way at once. */
   readonly doubled: Set<bigint>;
+  /** Renewals that ended their stream because the lease was poisoned. */
+  readonly refusals: { count: number };
+  /** Tokens of streams whose first renewal is refused. */
+  readonly staleTokens: Set<string>;
   /** Pieces in which renewals arrived. */
   readonly writes: { count: number };
 
-  private constructor(
-    server: ScriptedServer,
-    state: Pick<ScriptedLessor, 'poisoned' | 'stuck' | 'renewals' | 'doubled' | 'writes'>,
-  ) {
+  private constructor(server: ScriptedServer, state: LessorState) {
     this.server = server;
     this.poisoned = state.poisoned;
     this.stuck = state.stuck;
     this.renewals = state.renewals;
     this.doubled = state.doubled;
+    this.refusals = state.refusals;
+    this.staleTokens = state.staleTokens;
     this.writes = state.writes;
   }
 
@@ -38,13 +44,15 @@ export class ScriptedLessor {
       stuck: new Set<bigint>(),
       renewals: new Map<bigint, number>(),
       doubled: new Set<bigint>(),
+      refusals: { count: 0 },
+      staleTokens: new Set<string>(),
       writes: { count: 0 },
     };
     const server = await ScriptedServer.start((stream, headers) => {
       accept(stream);
       switch (headers[':path']) {
         case '/etcdserverpb.Lease/LeaseKeepAlive':
-          keepAlive(stream, ttlSeconds, state);
+          keepAlive(stream, ttlSeconds, state, String(headers['token']));
           break;
         case '/etcdserverpb.Lease/LeaseGrant':
           unary(stream, (request) => {
@@ -77,18 +85,20 @@ function unary(stream: ServerHttp2Stream, answer: (request: Buffer) => Uint8Arra
   });
 }
 
-function keepAlive(
-  stream: ServerHttp2Stream,
-  ttlSeconds: number,
-  state: Pick<ScriptedLessor, 'poisoned' | 'stuck' | 'renewals' | 'doubled' | 'writes'>,
-): void {
+function keepAlive(stream: ServerHttp2Stream, ttlSeconds: number, state: LessorState, token: string): void {
   const queue: bigint[] = [];
   let isOver = false;
   const step = (): void => {
     const leaseId = queue[0];
     if (isOver || leaseId === undefined || state.stuck.has(leaseId)) return;
+    if (state.staleTokens.has(token)) {
+      isOver = true;
+      finish(stream, UNAUTHENTICATED, 'etcdserver: invalid auth token');
+      return;
+    }
     if (state.poisoned.has(leaseId)) {
       isOver = true;
+      state.refusals.count += 1;
       finish(stream, PERMISSION_DENIED, 'etcdserver: permission denied');
       return;
     }
