@@ -22,6 +22,8 @@ const AUTHENTICATE_TIMEOUT_MS = 5_000;
 
 /** What calls need to know of credentials. */
 export interface Credentials {
+  /** Whether there is anything to log in with: otherwise a refusal for want of a token stays one. */
+  readonly isUsed: boolean;
   /** Headers of the next call. */
   metadata(): Metadata;
   /** Gets a token if there is none, or another one if `stale` is still the current one. Rejects when the server refuses. */
@@ -30,6 +32,7 @@ export interface Credentials {
 
 /** For clusters without authentication. */
 export const NO_CREDENTIALS: Credentials = {
+  isUsed: false,
   metadata: () => NO_TOKENS.headers(),
   renew: () => Promise.resolve(),
 };

@@ -252,6 +252,7 @@ function registrationClosed(): EtcdError {
 function isFinal(error: EtcdError): boolean {
   switch (error.code) {
     case 'permission-denied':
+    case 'unauthenticated':
     case 'invalid-argument':
     case 'request-too-large':
     case 'closed':

@@ -40,7 +40,10 @@ type State =
  * the lease itself was revoked or released. Its id changes each time: put keys again when it does, or use `register()`.
  */
 export class LeaseSession {
-  /** Resolves with the first lease. Rejects only where the session is closed before. Never an unhandled rejection. */
+  /**
+   * Resolves with the first lease. Rejects where the session is closed before, and where the server refuses the first grant for good
+   * (`unauthenticated`, `permission-denied`), which closes it. Never an unhandled rejection.
+   */
   readonly ready: Promise<Lease>;
   readonly #grant: (signal: AbortSignal) => Promise<Lease>;
   readonly #listeners = new Listeners<SessionEvent>();
@@ -174,8 +177,7 @@ export class LeaseSession {
   }
 
   #failed(error: EtcdError): void {
-    // Options that were good once are not at fault later: a shard may be full at this moment.
-    if (error.code === 'closed' || (error.code === 'invalid-argument' && !this.#everHeld)) {
+    if (error.code === 'closed' || (!this.#everHeld && isFinal(error))) {
       this.#state = CLOSED;
       this.#unlink();
       this.#rejectReady(error);
@@ -191,4 +193,12 @@ export class LeaseSession {
     this.#state = { kind: 'waiting', timer };
     this.#listeners.tell({ type: 'retrying', error, attempt: this.#failures });
   }
+}
+
+/**
+ * A first grant that fails so will fail again. Later on it may not: options that were good once are not at fault when a shard is full
+ * for a moment, and rights come back.
+ */
+function isFinal({ code }: EtcdError): boolean {
+  return code === 'invalid-argument' || code === 'unauthenticated' || code === 'permission-denied';
 }

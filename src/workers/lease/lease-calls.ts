@@ -149,8 +149,9 @@ export class LeaseCalls {
       .catch((thrown: unknown) => {
         if (!this.#isCurrent(slot, generation)) return;
         const error = toEtcdError(thrown, 'unavailable');
-        if (isTokenError(error)) {
-          void this.#parts.init.credentials.renew(lane.connection, metadata).catch(() => undefined);
+        const { credentials } = this.#parts.init;
+        if (credentials.isUsed && isTokenError(error)) {
+          void credentials.renew(lane.connection, metadata).catch(() => undefined);
           this.#retry(slot, error, lane);
         } else if (isGrant) this.#grantFailed(slot, error, lane);
         else this.#revokeFailed(slot, error, lane);

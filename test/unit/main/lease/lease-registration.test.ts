@@ -130,6 +130,23 @@ describe('a registered key', () => {
     for (const { asked } of rig.puts) expect(asked.bytes).toBeInstanceOf(Uint8Array);
   });
 
+  it.each(['unauthenticated', 'permission-denied'] as const)(
+    'is not tried for ever where its first lease is refused as %s',
+    async (code) => {
+      const rig = leaseRig();
+      const registration = new Registration(
+        rig.leases.session({ ttlSeconds: 10 }),
+        () => Promise.resolve(),
+        Buffer.from('svc/me'),
+        Buffer.from('v1'),
+        new AbortController().signal,
+      );
+      rig.refused(0, 0, new EtcdError('etcdserver: user name is empty', { code, outcome: 'refused' }));
+      await expect(registration.ready).rejects.toMatchObject({ code });
+      expect(rig.kinds()).toEqual(['grant']);
+    },
+  );
+
   it('refuses what is no value, and everything once it was closed', async () => {
     const { rig, registration } = await registered();
     for (const value of [undefined, null, 5, {}, ['v'], '\ud800']) {

@@ -193,6 +193,16 @@ describe('the lease engine', () => {
     },
   );
 
+  it('refuses a grant at once that the server wants a token for, where there is nothing to log in with', async () => {
+    const refusals = [{ status: 3, text: 'etcdserver: user name is empty', applied: false }];
+    rig.cluster.unaryRefusal = { chance: 1, refusals };
+    rig.ask();
+    await rig.pass(1_000);
+    expect(rig.reports).toMatchObject([
+      { kind: 'lease-refused', error: { code: 'unauthenticated', outcome: 'refused' } },
+    ]);
+  });
+
   it('leaves a member that answers every grant with Unavailable', async () => {
     const two = new Rig(2);
     const stop = two.time.install();

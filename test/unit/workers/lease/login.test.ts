@@ -19,6 +19,7 @@ const FIRST_ID = 1_000n;
 
 /** Tokens t1, t2, … of which each login gives the next. */
 class CountingCredentials implements Credentials {
+  readonly isUsed = true;
   logins = 0;
 
   metadata(): Metadata {
