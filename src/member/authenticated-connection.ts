@@ -6,26 +6,30 @@
 import type { GrpcConnection, GrpcStream, OpenConnection } from '../grpc/grpc-connection.js';
 import type { Metadata, StreamHandlers, UnaryOptions } from '../grpc/grpc-connection.js';
 import type { Endpoint } from '../wire/connection-settings.js';
-import { toEtcdError } from '../wire/errors.js';
+import { EtcdError, toEtcdError } from '../wire/errors.js';
 import { isTokenError } from '../wire/server-errors.js';
 import { performanceNow } from '../wire/timers.js';
 import { AUTHENTICATE_PATH, withoutToken } from './authenticate.js';
+import type { Timers } from './timers.js';
 import type { TokenSource } from './token-source.js';
 
 /** The same way to connections, which become ready when there is a token as well. */
-export function withTokens(open: OpenConnection, tokens: TokenSource): OpenConnection {
-  return (endpoint, settings, handlers) => new AuthenticatedConnection(open(endpoint, settings, handlers), tokens);
+export function withTokens(open: OpenConnection, tokens: TokenSource, timers: Timers): OpenConnection {
+  return (endpoint, settings, handlers) =>
+    new AuthenticatedConnection(open(endpoint, settings, handlers), tokens, timers);
 }
 
 class AuthenticatedConnection implements GrpcConnection {
   readonly endpoint: Endpoint;
   readonly #inner: GrpcConnection;
   readonly #tokens: TokenSource;
+  readonly #timers: Timers;
 
-  constructor(inner: GrpcConnection, tokens: TokenSource) {
+  constructor(inner: GrpcConnection, tokens: TokenSource, timers: Timers) {
     this.endpoint = inner.endpoint;
     this.#inner = inner;
     this.#tokens = tokens;
+    this.#timers = timers;
   }
 
   get freeStreams(): number {
@@ -75,12 +79,30 @@ class AuthenticatedConnection implements GrpcConnection {
         const error = toEtcdError(thrown, 'unavailable');
         if (!isTokenError(error) || refused.has(headers['token'])) throw error;
         refused.add(headers['token']);
-        await this.#tokens.refused(headers, this.#inner).catch((cause: unknown) => {
-          throw withoutToken(toEtcdError(cause, 'unavailable'));
-        });
-        timeoutMs = Math.ceil(endMs - performanceNow());
-        if (timeoutMs <= 0) throw error;
+        await this.#nextToken(headers, endMs - performanceNow(), error);
+        timeoutMs = Math.max(1, Math.ceil(endMs - performanceNow()));
       }
     }
+  }
+
+  /** Waits for another token, no longer than the call has time: then `refusal` says why it came to nothing. */
+  #nextToken(headers: Metadata, leftMs: number, refusal: EtcdError): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const timer = this.#timers.set(() => {
+        const { text: endpoint } = this.endpoint;
+        const init = { code: 'timeout', outcome: 'refused', retryable: true, endpoint, cause: refusal } as const;
+        reject(new EtcdError(`no other token came in time: ${refusal.message}`, init));
+      }, leftMs);
+      this.#tokens.refused(headers, this.#inner).then(
+        () => {
+          this.#timers.clear(timer);
+          resolve();
+        },
+        (cause: unknown) => {
+          this.#timers.clear(timer);
+          reject(withoutToken(toEtcdError(cause, 'unavailable')));
+        },
+      );
+    });
   }
 }

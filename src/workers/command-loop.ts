@@ -14,6 +14,7 @@ import type { PostedCommand } from '../wire/posted-command.js';
 import { withTokens } from '../member/authenticated-connection.js';
 import { Batcher } from './batch/batcher.js';
 import { ShardTokens } from './credentials.js';
+import type { Timers } from '../member/timers.js';
 import { LeaseEngine } from './lease/lease-engine.js';
 import { systemClock } from './lease/system-clock.js';
 import { MemberHealth } from '../member/member-health.js';
@@ -67,12 +68,16 @@ export class CommandLoop {
     const timers = guardedTimers((callback) => () => {
       this.#guard(callback);
     });
+    const tokenTimers: Timers = {
+      set: timers.setTimeout,
+      clear: (timer) => timers.clear(timer as NodeJS.Timeout | undefined), // those of `set`
+    };
     const tokens = new ShardTokens({
       auth: init.auth,
       report: (report) => {
         this.#post(report, []);
       },
-      timers: { set: timers.setTimeout, clear: (timer) => timers.clear(timer as NodeJS.Timeout | undefined) }, // those of `set`
+      timers: tokenTimers,
       now: performanceNow,
       random: Math.random,
     });
@@ -80,6 +85,7 @@ export class CommandLoop {
     const openConnection: OpenConnection = withTokens(
       (endpoint, settings, handlers) => transport(endpoint, settings, handlers, timers),
       tokens,
+      tokenTimers,
     );
     this.#context = {
       shard: init.shard,

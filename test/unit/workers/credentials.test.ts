@@ -214,7 +214,7 @@ describe('a unary call of a shard', () => {
     const [endpoint] = settings.endpoints;
     if (endpoint === undefined) throw new Error('settings have endpoints');
     const handlers = { onGoaway: () => undefined, onClose: () => undefined };
-    return withTokens(() => connection, tokens)(endpoint, settings, handlers);
+    return withTokens(() => connection, tokens, timers)(endpoint, settings, handlers);
   }
 
   it('is repeated at once with the next token, over what its headers say', async () => {
@@ -225,6 +225,16 @@ describe('a unary call of a shard', () => {
     tokens.handle({ kind: 'token', auth: auth('new') });
     expect(await call).toHaveLength(1);
     expect(calls.map(({ token }) => token)).toEqual(['old', 'new']);
+  });
+
+  it('waits for the next token no longer than it has time, and wrote nothing', async () => {
+    const tokens = tokensWith(auth('old', { login: undefined }));
+    answer = () => Promise.reject(NO_TOKEN);
+    const call = authenticated(tokens).unary('/x', new Uint8Array(0), { timeoutMs: 2_000 });
+    const told = expect(call).rejects.toMatchObject({ code: 'timeout', outcome: 'refused', retryable: true });
+    await settle();
+    await timers.pass(2_000);
+    await told;
   });
 
   it('is made at most once with each token', async () => {
