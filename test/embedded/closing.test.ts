@@ -19,7 +19,7 @@ it.each(['threads', 'inline'])(
       await FaultKit.of(denying).inject({
         rpc: 'Lease/LeaseGrant',
         at: 'call',
-        action: { kind: 'refuse', code: 7, text: 'etcdserver: permission denied' },
+        action: { kind: 'refuse', code: 8, text: 'etcdserver: mvcc: database space exceeded' },
         times: Infinity,
       });
       const muteText = `http://127.0.0.1:${String((mute.address() as AddressInfo).port)}`;
