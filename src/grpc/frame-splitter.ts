@@ -1,6 +1,6 @@
 /**
  * Cuts a byte stream into gRPC messages (1 byte flag, 4 bytes length, big-endian, then the message), wherever the peer
- * and the network split it. Thread: the shard's. Does no I/O and knows no HTTP/2: the chunks come from a stream, the
+ * and the network split it. Any thread. Does no I/O and knows no HTTP/2: the chunks come from a stream, the
  * messages go to a sink.
  *
  * A message that lies inside one chunk is handed out in place. One that spans chunks is kept as the list of those

@@ -111,7 +111,7 @@ export type OpenConnection = (
  */
 export type WhileIdle = 'ref' | 'unref';
 
-/** What a transport offers; its timers are those of the shard. `whileIdle` is `'ref'` unless something else is said. */
+/** What a transport offers; its timers are passed in. `whileIdle` is `'ref'` unless something else is said. */
 export type Transport = (
   ...args: [...Parameters<OpenConnection>, timers: GuardedTimers, whileIdle?: WhileIdle]
 ) => GrpcConnection;

@@ -1,5 +1,5 @@
 /**
- * One gRPC call over grpc-js: the same contract as http2-stream.ts. Thread: the shard's. grpc-js has copied each message
+ * One gRPC call over grpc-js: the same contract as http2-stream.ts. Any thread. grpc-js has copied each message
  * out already, and reads ahead a few messages beyond the flow-control window of a paused stream.
  */
 import type { ClientDuplexStream, StatusObject } from '@grpc/grpc-js';

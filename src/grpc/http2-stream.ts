@@ -1,5 +1,5 @@
 /**
- * One gRPC call on one HTTP/2 stream: turns node:http2's events into messages and one end. Thread: the shard's. Never
+ * One gRPC call on one HTTP/2 stream: turns node:http2's events into messages and one end. Any thread. Never
  * retries; knows nothing of etcd. The connection that opened it must tell it (`endWith`) when the session breaks.
  *
  * How a call ends is decided in one place, the `close` of the HTTP/2 stream, since `end` and `trailers` come in either

@@ -1,6 +1,6 @@
 /**
  * Finds out that a peer has gone silent: sends a PING some time after the last one was answered and tells when an answer
- * does not come. Owns two timers, at most one of them armed. Thread: the shard's. Knows no sockets: they are passed in.
+ * does not come. Owns two timers, at most one of them armed. Any thread. Knows no sockets: they are passed in.
  *
  * Runs only while streams are open, since etcd takes PINGs on idle connections for abuse (`too_many_pings`).
  */

@@ -1,5 +1,5 @@
 /**
- * Stops and starts the reading of a socket below an HTTP/2 session. Thread: the shard's.
+ * Stops and starts the reading of a socket below an HTTP/2 session. Any thread.
  *
  * The session takes bytes from the socket's handle, past the socket, so `socket.pause()` does nothing to it. (With `onread` it
  * does; but the session itself stops and starts its handle around writes, and the socket takes being started already for a

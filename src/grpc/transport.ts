@@ -1,4 +1,4 @@
-/** Chooses the transport. grpc-js is loaded only by a shard that uses it: it takes memory and time to start. */
+/** Chooses the transport. grpc-js is loaded only where it is used: it takes memory and time to start. */
 import type { TransportKind } from '../wire/connection-settings.js';
 import type { Transport } from './grpc-connection.js';
 

@@ -123,6 +123,8 @@ export class TokenCell implements TokenSource {
         }
       } catch (thrown) {
         const error = toEtcdError(thrown, 'unavailable');
+        // Somebody else has got another meanwhile, which says more than this failure.
+        if (this.#held !== refused && this.#held.kind !== 'none') return;
         if (isCurrent()) {
           if (error.code !== 'unauthenticated') throw error;
           this.#denials += 1;

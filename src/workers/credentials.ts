@@ -61,6 +61,7 @@ export class ShardTokens implements TokenSource, Credentials {
   readonly #cell: TokenCell;
   #auth: ShardAuth | undefined;
   #pending: Pending | undefined;
+  #isClosed = false;
 
   constructor(options: ShardTokensOptions) {
     this.#options = options;
@@ -122,8 +123,9 @@ export class ShardTokens implements TokenSource, Credentials {
   }
 
   close(): void {
+    this.#isClosed = true;
     this.#settle((pending) => {
-      pending.reject(new EtcdError('the shard is closed', { code: 'closed', outcome: 'not-sent' }));
+      pending.reject(shardClosed());
     });
   }
 
@@ -148,6 +150,9 @@ export class ShardTokens implements TokenSource, Credentials {
   }
 
   #login(request: LoginRequest): Promise<HeldToken> {
+    if (this.#isClosed) return Promise.reject(shardClosed());
+    // Nobody from now on: calls go without a token.
+    if (this.#auth === undefined) return Promise.resolve({ kind: 'none' });
     const refused = request.refused.kind === 'token' ? request.refused.token : undefined;
     return new Promise((resolve, reject) => {
       this.#pending = { request, resolve, reject, timer: undefined, isOwn: false };
@@ -213,6 +218,10 @@ async function authenticate(connection: GrpcConnection, login: Login): Promise<H
     if (failure.kind === 'unneeded') return { kind: 'unneeded' };
     throw failure.error;
   }
+}
+
+function shardClosed(): EtcdError {
+  return new EtcdError('the shard is closed', { code: 'closed', outcome: 'not-sent' });
 }
 
 function noAnswer(): EtcdError {

@@ -223,6 +223,12 @@ const handlers: Record<string, (bug: Bug) => Promise<unknown>> = {
   },
 };
 
+/** What an engine asks for its login: what the login was for fails with its error as the cause. */
+const logins: Record<string, (etcd: Etcd, endpoints: readonly string[], bug: Bug) => Promise<unknown>> = {
+  'ConnectOptions.auth': (_etcd, endpoints, bug) => connect({ endpoints, auth: bug }),
+  'ReconfigureOptions.auth': (etcd, _endpoints, bug) => etcd.reconfigure({ auth: bug }),
+};
+
 /** Interfaces that the application may implement, by their names up to the dot; each is asked for a call of the application's own. */
 const implemented: Record<string, (bug: Bug) => Promise<unknown>> = {
   JujuBackend: (bug) =>
@@ -315,7 +321,7 @@ const pairs = (names: readonly string[]): { name: string; way: Way }[] =>
 
 describe('a callback of the application that fails', () => {
   it('is one of those that are proven here: whoever adds one to the public functions adds it to this list', () => {
-    const proven = [listeners, consumers, handlers].flatMap((group) => Object.keys(group)).concat(uncalled);
+    const proven = [listeners, consumers, handlers, logins].flatMap((group) => Object.keys(group)).concat(uncalled);
     const found = publicCallbacks();
     const isImplemented = (name: string): boolean => Object.hasOwn(implemented, name.replace(/\..*/, ''));
     expect(found.filter((name) => !proven.includes(name) && !isImplemented(name))).toEqual([]);
@@ -362,6 +368,19 @@ describe('a callback of the application that fails', () => {
       async ({ name, way }) => {
         const error = await consumers[name]?.(etcd, ways[way]);
         expect(error).toMatchObject({ code: 'callback-failed', cause: expect.any(BugOfTheApplication) as unknown });
+        await bystanders.check();
+        expect(uncaught).toEqual([]);
+      },
+      300_000,
+    );
+
+    it.each(pairs(Object.keys(logins)))(
+      'fails the login that it was asked for, with its error as the cause, and nothing else: $name $way',
+      async ({ name, way }) => {
+        await expect(logins[name]?.(etcd, server.endpoints, ways[way])).rejects.toMatchObject({
+          code: 'callback-failed',
+          cause: expect.any(BugOfTheApplication) as unknown,
+        });
         await bystanders.check();
         expect(uncaught).toEqual([]);
       },

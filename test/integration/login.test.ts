@@ -11,6 +11,7 @@ import { describe, expect, it } from 'vitest';
 import { connect, type EtcdError, type ConnectOptions, type EngineStatus, type Etcd, type Watcher } from 'etcd-vigil';
 import { AuthAdmin, JwtKeys, loginCount, simpleTokens } from '../support/auth-admin.js';
 import { defaultEtcd } from '../support/etcd-binary.js';
+import { checksRenewals } from '../support/etcd-facts.js';
 import { EtcdProcess } from '../support/etcd.js';
 import { ownerOf, pass, type TestEnd } from '../support/lease-scenario.js';
 import { eventually } from '../support/poll.js';
@@ -148,6 +149,25 @@ describe(`a login (etcd ${version})`, () => {
     expect(inspect(error, { depth: 20, showHidden: true })).not.toMatch(/secret/u);
     expect(await loginCount(server.endpoint)).toBe(1);
   });
+
+  it.concurrent(
+    'says that a given token is refused: when it connects, and before it becomes another user',
+    async (test) => {
+      const { admin, open } = await world(test);
+      await admin.enable([APP]);
+      const refused = { code: 'unauthenticated' };
+      if (!checksRenewals(version)) {
+        // Whoever asks for a status is told there: the first call that is judged shows it.
+        const other = await open({ auth: { token: 'nobody.1' } });
+        await expect(other.kv.put('app/k', 'x')).rejects.toMatchObject(refused);
+        return;
+      }
+      await expect(open({ auth: { token: 'nobody.1' } })).rejects.toMatchObject(refused);
+      const etcd = await open();
+      await expect(etcd.reconfigure({ auth: { token: 'nobody.1' } })).rejects.toMatchObject(refused);
+      await etcd.kv.put('app/still', 'x');
+    },
+  );
 
   it.concurrent('works without a token on a cluster without authentication, until that is turned on', async (test) => {
     const { admin, open } = await world(test);

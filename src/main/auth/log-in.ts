@@ -25,6 +25,8 @@ export async function probeAsUser(
     // A member that answers without a token, as proxies may, has answered too early.
     await login;
     if (refusal !== undefined) throw refusal; // set while it was awaited
+    // A token that was given is known to be taken only once it was sent; members that refuse it have answered, too.
+    await tokens.ready();
     return reports;
   } catch (error) {
     // Where nobody could be reached, the report of each member says more.

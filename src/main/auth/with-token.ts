@@ -38,6 +38,7 @@ export async function withToken<Answer>(
 
 /** Waits for a token no longer than the call may take. */
 function inTime(scope: CallScope, token: Promise<void>): Promise<undefined> {
+  token.catch(() => undefined); // the call may be over before anybody waits
   return scope.race<undefined>((resolve, reject) => {
     token.then(
       () => resolve(undefined),

@@ -3,7 +3,7 @@
  * there; otherwise the first that can be connected to. Main thread. One for each call; the health of members is shared by all.
  */
 import type { EtcdError } from '../../wire/errors.js';
-import { mayRepeat } from '../../member/failure.js';
+import { mayRepeat, remedyFor, wroteNothing } from '../../member/failure.js';
 import type { MemberHealth } from '../../member/member-health.js';
 import { HEAD_START_MS, MemberSearch } from '../../member/member-search.js';
 import type { Timers } from '../../member/timers.js';
@@ -89,6 +89,8 @@ export class MemberChoice {
     const { health, timers, random } = this.#parts;
     const { member } = this.#options;
     let order: readonly number[] | undefined;
+    /** Members of this search that gave an answer which the others may not give. */
+    const doubtful = new Set<number>();
     const isAvoided = (place: number): boolean => health.isAvoided(names[place] ?? '');
     return scope.race<Chosen | undefined>((resolve, reject) => {
       const search = new MemberSearch<LiveConnection>({
@@ -105,9 +107,14 @@ export class MemberChoice {
           unlisten();
           resolve(chosen(links[place], live));
         },
-        onFailure: (_place, error) => {
+        onFailure: (place, error) => {
           scope.lastFailure = error;
           if (this.#goesOnAfter(error)) return;
+          // Of the call itself nothing was sent: it is told only what all members say.
+          if (remedyFor(error) === 'doubtful' && wroteNothing(error)) {
+            doubtful.add(place);
+            if (member === undefined && doubtful.size < links.length) return;
+          }
           stop();
           reject(error);
         },

@@ -96,9 +96,9 @@ export class LeaseLanes {
     this.#complaints[traffic] = 0;
   }
 
-  /** Something failed over a lane at once, with an answer that another member may not give. */
+  /** Something failed over a lane at once, with an answer that is not about one lease: another member may not give it. */
   complain(lane: Lane, traffic: Traffic, error: EtcdError): void {
-    if (lane !== this.#current || remedyFor(error) !== 'elsewhere') return;
+    if (lane !== this.#current || remedyFor(error) === 'new-token') return;
     this.#complaints[traffic] += 1;
     if (error.code === 'no-leader' || error.code === 'timeout' || this.#complaints[traffic] >= COMPLAINTS) {
       this.suspect(lane);
@@ -282,6 +282,7 @@ export class LeaseLanes {
       // A lane that is in trouble is noticed by its streams; this is only about a better one.
     }
     if (this.#closed || lane !== this.#current) return;
+    this.#init.timers.clear(this.#leaderTimer);
     this.#leaderTimer = this.#init.timers.set(() => {
       void this.#recheckLeader(lane);
     }, LEADER_CHECK_MS);

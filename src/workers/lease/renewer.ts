@@ -270,8 +270,9 @@ export class Renewer {
   /** The server will not renew this lease, now or at all. */
   #refused(slot: number, error: EtcdError): void {
     const table = this.#table;
-    // Whoever waits for the first renewal of a lease is told at once.
-    if (error.code !== 'permission-denied' || table.has(slot, SlotFlag.Foreign)) {
+    // Only that it is not there is certain; all else may pass, and a proxy says it of every lease. Whoever waits for the first renewal
+    // of a lease is told at once.
+    if (error.code === 'lease-not-found' || table.has(slot, SlotFlag.Foreign)) {
       table.endLease(slot, 'lost', error);
       return;
     }

@@ -1,6 +1,7 @@
 /**
  * Which leases to try apart from the others after a stream ended, or stood still, because of one of them. Pure.
  */
+import { remedyFor } from '../../member/failure.js';
 import type { EtcdError } from '../../wire/errors.js';
 
 /**
@@ -15,8 +16,9 @@ export function splitSuspects(slots: readonly number[]): number[][] {
   return [[oldest], others.slice(0, middle), others.slice(middle)].filter((group) => group.length > 0);
 }
 
-/** Errors that etcd gives for one lease, although they end the whole stream. */
+/** Errors that etcd gives for one lease, although they end the whole stream. What another member would not say is none of them. */
 export function endsWithItsLease(error: EtcdError): boolean {
+  if (remedyFor(error) === 'elsewhere') return false;
   switch (error.code) {
     case 'permission-denied':
     case 'lease-not-found':

@@ -284,7 +284,9 @@ export class WatchLane {
       store: { guard, probeKey: probeKey() },
       handlers: {
         onGoaway: () => {
-          if (this.stream?.connection === attempt.connection) this.replace();
+          if (this.stream?.connection !== attempt.connection) return;
+          this.#countLife(this.stream); // one that asks to go as soon as it was opened would be opened in a loop
+          this.replace();
         },
         // Every stream and call on it has been told before; there is nothing else to do.
         onClose: () => undefined,
@@ -351,8 +353,7 @@ export class WatchLane {
     if (isTokenError(error)) context.tokens.refused(stream.metadata, stream.connection).catch(() => undefined);
     const { openedAt } = stream;
     const now = context.now();
-    const isShort = now - openedAt < STABLE_MS;
-    if (!isShort) context.health.succeeded(endpoint);
+    if (now - openedAt >= STABLE_MS) context.health.succeeded(endpoint);
     else if (remedyFor(error) === 'elsewhere') context.health.failed(endpoint);
     const loss = this.#judge.streamEnded({
       error,
@@ -364,20 +365,19 @@ export class WatchLane {
       isApart: this.#options.isApart,
       isServerSuspected: this.#options.isServerSuspected(),
     });
-    context.status({
-      type: 'disconnected',
-      lane: this.lane,
-      endpoint,
-      error: errorToPlain(error),
-    });
+    context.status({ type: 'disconnected', lane: this.lane, endpoint, error: errorToPlain(error) });
     if (!drained && this.stream === stream) {
       if (error.code === 'no-leader') context.status({ type: 'no-leader', lane: this.lane, endpoint });
-      this.#shortLives = isShort ? this.#shortLives + 1 : 0;
+      this.#countLife(stream);
       this.#enter({ at: 'idle' });
     }
     // They ask for a stream at once; the search for it keeps to the pause.
     this.#options.onLost(stream, loss);
     if (this.#state.at === 'idle' && this.#dependents() > 0) this.#search();
+  }
+
+  #countLife({ openedAt }: WatchStream): void {
+    this.#shortLives = this.#options.context.now() - openedAt < STABLE_MS ? this.#shortLives + 1 : 0;
   }
 
   #failed(endpoint: string, error: EtcdError): void {

@@ -48,6 +48,19 @@ describe('a token', () => {
     expect(logins).toHaveLength(1);
   });
 
+  it('that came from elsewhere during a login counts, whatever becomes of the login', async () => {
+    for (const error of [REFUSED, new EtcdError('gone', { code: 'unavailable' })]) {
+      const tokens = cell({ kind: 'token', token: 'old' });
+      answer = () => {
+        tokens.adopt({ kind: 'token', token: 'found' });
+        return Promise.reject(error);
+      };
+      await tokens.refused(tokens.headers());
+      await tokens.ready();
+      expect(tokens.headers()).toEqual({ token: 'found' });
+    }
+  });
+
   it('is got anew once for all whose calls were refused with it', async () => {
     const tokens = cell({ kind: 'token', token: 'old' });
     const refused = tokens.headers();

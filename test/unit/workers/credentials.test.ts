@@ -100,6 +100,21 @@ describe('a shard', () => {
     expect(tokens.headers()).toEqual({ token: 'new' });
   });
 
+  it('waits for nobody once there is no user any more, and for nothing once it is closed', async () => {
+    const tokens = tokensWith(auth('old'));
+    const waiting = tokens.refused(tokens.headers(), connection);
+    await settle();
+    tokens.handle({ kind: 'token', auth: undefined });
+    await waiting;
+    expect(tokens.headers()).toEqual({});
+    expect(timers.pending).toBe(0);
+
+    const closed = tokensWith(auth(undefined));
+    closed.close();
+    await expect(closed.ready(connection)).rejects.toMatchObject({ code: 'closed' });
+    expect(timers.pending).toBe(0);
+  });
+
   it('does not take the refused token for the next one', async () => {
     const tokens = tokensWith(auth('old'));
     const waiting = tokens.refused(tokens.headers(), connection);

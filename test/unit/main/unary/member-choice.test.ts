@@ -5,12 +5,13 @@ import { MemberChoice } from '../../../../src/main/unary/member-choice.js';
 import { MemberSet } from '../../../../src/main/unary/member-set.js';
 import type { LinkParts } from '../../../../src/main/unary/member-link.js';
 import { MemberHealth } from '../../../../src/member/member-health.js';
+import type { GrpcConnection } from '../../../../src/grpc/grpc-connection.js';
 import { EtcdError } from '../../../../src/wire/errors.js';
 import { SimulatedTimers } from '../../member/simulated-timers.js';
 import { FakeConnection } from './fake-link.js';
 import { settingsFor } from './scripted-server.js';
 
-type Fate = 'connects' | 'refuses' | 'silent';
+type Fate = 'connects' | 'refuses' | 'silent' | 'answers HTTP 500';
 
 const NAMES = ['http://a:1', 'http://b:1', 'http://c:1'];
 const READ = { repeatable: true, requireLeader: false } as const;
@@ -28,6 +29,7 @@ class Rig {
   members: MemberSet;
   readonly scope = new CallScope({}, 3_600_000, new Set());
   failure: EtcdError | undefined;
+  readonly #names = new Map<GrpcConnection, string>();
 
   constructor(...fates: Fate[]) {
     this.fates = Object.fromEntries(NAMES.map((name, place) => [name, fates[place] ?? 'silent']));
@@ -35,12 +37,17 @@ class Rig {
       transport: () =>
         Promise.resolve((endpoint, _settings, handlers) => {
           this.began.push([endpoint.text, this.timers.nowMs]);
-          return new FakeConnection(handlers, this.#meet(endpoint.text));
+          const connection = new FakeConnection(handlers, this.#meet(endpoint.text));
+          this.#names.set(connection, endpoint.text);
+          return connection;
         }),
       timers: this.timers,
       now: () => this.timers.nowMs,
       random: () => 0,
-      identify: undefined,
+      identify: (connection) =>
+        this.fates[this.#names.get(connection) ?? ''] === 'answers HTTP 500'
+          ? Promise.reject(new EtcdError('HTTP 500', { code: 'protocol-error', outcome: 'not-sent' }))
+          : Promise.resolve(true),
       onFailure: (name) => this.health.failed(name),
     };
     this.members = new MemberSet(settingsFor(NAMES.slice(0, fates.length)), this.parts);
@@ -64,6 +71,7 @@ class Rig {
   #meet(name: string): Promise<void> {
     if (this.fates[name] === 'connects') return Promise.resolve();
     if (this.fates[name] === 'silent') return new Promise(() => undefined);
+    if (this.fates[name] === 'answers HTTP 500') return Promise.resolve();
     return Promise.reject(new EtcdError('refused', { code: 'connect-failed', outcome: 'not-sent' }));
   }
 }
@@ -148,6 +156,24 @@ describe('a call that searches', () => {
     rig.search(rig.choice(0, { mayRepeat: () => false }));
     await rig.timers.pass(60_000);
     expect([rig.failure?.code, rig.failure?.outcome, rig.began.length]).toEqual(['unavailable', 'not-sent', 1]);
+    rig.scope.dispose();
+  });
+});
+
+describe('a member that answers with what no etcd says', () => {
+  it('does not fail a call that another member serves', async () => {
+    const rig = new Rig('answers HTTP 500', 'connects');
+    const found = rig.search();
+    await rig.timers.pass(1_000);
+    expect([found, rig.failure]).toEqual([['http://b:1'], undefined]);
+    rig.scope.dispose();
+  });
+
+  it('is told where all members do', async () => {
+    const rig = new Rig('answers HTTP 500', 'answers HTTP 500');
+    rig.search();
+    await rig.timers.pass(5_000);
+    expect(rig.failure).toMatchObject({ code: 'protocol-error' });
     rig.scope.dispose();
   });
 });

@@ -101,7 +101,7 @@ describe('a write that is refused for its token', () => {
     const call = client.call(
       kvMethods.put,
       { key: Buffer.from('k') },
-      { repeatable: false, requireLeader: false, timeoutMs: 300 },
+      { repeatable: false, requireLeader: false, timeoutMs: 3_000 },
     );
     await expect(call).rejects.toMatchObject({ outcome: 'refused' });
   });

@@ -167,6 +167,9 @@ describe('the lease engine', () => {
     { by: 'a leader that has lost its lead', status: 2, text: 'not a primary lessor' },
     { by: 'a change of the leader', status: 14, text: 'etcdserver: leader changed' },
     { by: 'a member without a leader', status: 14, text: 'etcdserver: no leader' },
+    { by: 'a learner that withholds its status', status: 9, text: 'etcdserver: rpc not supported for learner' },
+    { by: 'a proxy that serves no such method', status: 12, text: 'unknown service etcdserverpb.Lease' },
+    { by: 'Internal of a proxy', status: 13, text: 'stream terminated' },
   ])(
     'leaves a member that ends every stream at once ($by), also where it goes on granting',
     async ({ status, text }) => {
@@ -201,6 +204,17 @@ describe('the lease engine', () => {
     expect(rig.reports).toMatchObject([
       { kind: 'lease-refused', error: { code: 'unauthenticated', outcome: 'refused' } },
     ]);
+  });
+
+  it('ends no lease for what a proxy says of all of them for two seconds', async () => {
+    await rig.grant(20);
+    // Not a token's text, so nothing of etcd's.
+    rig.cluster.streamRefusal = { chance: 1, refusals: [{ status: 16, text: 'Jwt is missing', applied: false }] };
+    await rig.pass(2_000);
+    rig.cluster.streamRefusal = undefined;
+    await rig.pass(12_000);
+    expect(rig.reports.map(({ kind }) => kind)).toEqual(['lease-granted']);
+    for (let slot = 0; slot < 20; slot += 1) expect(rig.state.status(slot)).toBe(LeaseStatus.Live);
   });
 
   it('leaves a member that answers every grant with Unavailable', async () => {

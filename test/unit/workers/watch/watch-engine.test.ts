@@ -233,6 +233,33 @@ describe('connections of a lane', () => {
     expect(rig.revisions(1)).toEqual(Array.from({ length: 20 }, (_, index) => index + 2));
   });
 
+  it('is not opened in a loop where its peer says goaway as soon as it is', async () => {
+    const rig = new Rig();
+    rig.watch(watchSpec());
+    let opened = 0;
+    const { open } = rig.server;
+    vi.spyOn(rig.context, 'openConnection').mockImplementation((endpoint, settings, handlers) => {
+      opened += 1;
+      const connection = open(endpoint, settings, handlers);
+      const { openStream } = connection;
+      connection.openStream = (...args) => {
+        const stream = openStream.apply(connection, args);
+        queueMicrotask(() => rig.server.connections().at(-1)?.goaway());
+        return stream;
+      };
+      return connection;
+    });
+    for (const connection of rig.server.connections()) connection.goaway();
+    await rig.settle(20_000);
+    expect(opened).toBeGreaterThan(10);
+    // A pause of a second at most, which is half of that at least.
+    expect(opened).toBeLessThan(60);
+    vi.restoreAllMocks();
+    rig.server.store.write({ put: 'k' });
+    await rig.settle(5_000);
+    expect(rig.revisions(1)).toEqual([2]);
+  });
+
   it('that is being made with old settings is made anew with changed ones', async () => {
     const rig = new Rig({ members: 2 });
     const [first, second] = rig.server.endpoints;
