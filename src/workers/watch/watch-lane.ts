@@ -54,7 +54,7 @@ export class WatchLane {
   #fragments: boolean;
   /** Place of the member to try first. */
   #nextEndpoint: number;
-  /** Streams in a row that ended soon after they were opened: the next search waits for as long as after so many failures. */
+  /** Streams in a row that ended soon after they were opened: from the second on, the next search waits as after so many failures. */
   #shortLives = 0;
   readonly #judge: LaneFailures;
   /** Of failures to open a stream. */
@@ -260,7 +260,7 @@ export class WatchLane {
       order: () => health.order(texts, this.#nextEndpoint % texts.length),
       attempt: (place) => this.#reach(settings.endpoints[place] as Endpoint), // a place of the order
       pause: this.#options.isApart ? APART_PAUSE : undefined,
-      failedRounds: this.#shortLives,
+      failedRounds: Math.max(0, this.#shortLives - 1),
       onFound: (member, place) => {
         this.#nextEndpoint = place + 1;
         this.#persistence.passed();
