@@ -1,10 +1,11 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { Bytes, connect, connectFromRelation, type Etcd, type EngineStatus } from 'etcd-vigil';
+import { Bytes, connect, connectFromRelation, type Etcd } from 'etcd-vigil';
 import { EmbeddedEtcd } from 'etcd-vigil/embedded';
 import { EtcdClientRequires, EtcdRequires, JujuModel, Reactive, type Charm } from 'etcd-vigil/relation';
 import { makeMaterial, World } from '../relation/etcd-client-world.js';
 import { eventually } from '../support/poll.js';
+import { Bystanders } from './bystanders.js';
 import { publicCallbacks } from '../support/public-callbacks.js';
 
 /** A function of the application that throws, or whose promise is rejected, each time it is called. */
@@ -271,45 +272,6 @@ function dispatched(before: (reactive: Reactive) => unknown, add: (reactive: Rea
     add(reactive);
     await reactive.dispatch();
   });
-}
-
-/** Whoever is innocent, on one shard with what fails. */
-class Bystanders {
-  readonly statuses: EngineStatus[] = [];
-  #events = 0;
-  #ended: string[] = [];
-  #isAlive: () => boolean = () => false;
-
-  readonly etcd: Etcd;
-
-  constructor(etcd: Etcd) {
-    this.etcd = etcd;
-  }
-
-  async begin(): Promise<void> {
-    const { etcd } = this;
-    const reading = etcd.status;
-    void (async () => {
-      for await (const status of reading) this.statuses.push(status);
-    })();
-    const watcher = etcd.watch('innocent', { onBatch: ({ length }) => void (this.#events += length) });
-    await watcher.ready;
-    void watcher.ended.then(({ reason }) => this.#ended.push(reason));
-    const lease = await etcd.leases.grant({ ttlSeconds: 60 });
-    void lease.ended.then(({ reason }) => this.#ended.push(reason));
-    this.#isAlive = () => lease.isAlive();
-  }
-
-  /** Nobody of them has noticed anything. */
-  async check(): Promise<void> {
-    const before = this.#events;
-    await this.etcd.kv.put('innocent', '1');
-    await eventually(() => this.#events === before + 1, { what: 'an event of the innocent watch', timeoutMs: 100_000 });
-    const { shards } = await this.etcd.stats();
-    expect(this.#ended).toEqual([]);
-    expect(this.#isAlive()).toBe(true);
-    expect(shards.map(({ state, epoch }) => [state, epoch])).toEqual([['running', 1]]);
-  }
 }
 
 /** What gives its value at once has no promise that could be rejected. */

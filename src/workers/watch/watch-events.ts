@@ -5,6 +5,7 @@
 import { CompactedError, EtcdError } from '../../wire/errors.js';
 import { malformed } from '../../wire/proto-reader.js';
 import type { Batcher } from '../batch/batcher.js';
+import { mayPass } from '../../member/failure.js';
 import type { StoreGuard } from '../../member/store-guard.js';
 import type { ShardContext } from '../shard-context.js';
 import { SETTLE_MS } from './hand-over.js';
@@ -16,9 +17,6 @@ import type { WatchDelivery } from './watch-delivery.js';
 import type { CreatedAttachment, WatchEntry } from './watch-entry.js';
 import type { WatchLaneName, WatchLanes } from './watch-lanes.js';
 import type { WatchStream, WatchStreamHooks } from './watch-stream.js';
-
-/** Codes of refusals that another attempt may mend. */
-const PASSING_CODES: ReadonlySet<string> = new Set(['unavailable', 'no-leader', 'timeout', 'too-many-requests']);
 
 /** A watch whose answers could not be decoded so often is given up, rather than breaking its stream for ever. */
 const MALFORMED_LIMIT = 3;
@@ -332,7 +330,7 @@ export class WatchEvents implements WatchStreamHooks {
     // It needs nothing of what was compacted: the server created it from an older revision than it has come to.
     const isInVain = error instanceof CompactedError && Number(error.compactRevision) <= entry.next;
     if (isInVain) entry.compactedInVain += 1;
-    if (PASSING_CODES.has(error.code) || (isInVain && entry.compactedInVain < COMPACTED_LIMIT)) watches.wait(entry);
+    if (mayPass(error) || (isInVain && entry.compactedInVain < COMPACTED_LIMIT)) watches.wait(entry);
     else watches.end(entry, error);
   }
 }
